@@ -1,0 +1,44 @@
+"""Recurrent networks of every shape on one core: captioning, sentiment, translation and named entities.
+
+>>> import seqkit
+>>> run = seqkit.train("sentiment", out="runs/first")     # doctest: +SKIP
+>>> seqkit.load(run.path).predict(["Not bad at all."])    # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from seqkit.errors import ConfigError, DataError, RunError, SeqkitError, ShapeError, UnknownNameError
+
+if TYPE_CHECKING:
+    from seqkit.api import Predictor, Trained, load, train
+    from seqkit.prediction import Prediction
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "ConfigError",
+    "DataError",
+    "Prediction",
+    "Predictor",
+    "RunError",
+    "SeqkitError",
+    "ShapeError",
+    "Trained",
+    "UnknownNameError",
+    "__version__",
+    "load",
+    "train",
+]
+
+_LAZY = {"Predictor": "api", "Trained": "api", "load": "api", "train": "api", "Prediction": "prediction"}
+
+
+def __getattr__(name: str) -> Any:
+    """Loads what needs torch when it is first asked for."""
+    if name not in _LAZY:
+        raise AttributeError(f"module 'seqkit' has no attribute {name!r}")
+    import importlib
+
+    return getattr(importlib.import_module(f"seqkit.{_LAZY[name]}"), name)

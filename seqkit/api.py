@@ -1,0 +1,252 @@
+"""Python's door: train a task, load a run, score it. `seqkit.train` and `seqkit.load` come from here."""
+
+from __future__ import annotations
+
+import platform
+import random
+import sys
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import seqkit
+from seqkit.card import write_card
+from seqkit.config import from_dict, merge, nest, read_yaml, to_dict
+from seqkit.errors import ConfigError, DataError
+from seqkit.pipeline import Pipeline, Scores
+from seqkit.predicting import predict_stream
+from seqkit.prediction import Prediction
+from seqkit.registry import get_task
+from seqkit.run import PREPROCESSING, Run, next_run_name, open_run, prepare_folder, write_metrics, write_settings
+from seqkit.task import Splits, Task
+from seqkit.training.report import Reporter
+from seqkit.training.threads import choose_threads, keep_memory
+from seqkit.weights import load_weights
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A finished training.
+
+    Attributes:
+        path: The run folder.
+        metrics: As in its `metrics.json`.
+    """
+
+    path: Path
+    metrics: dict[str, Any]
+
+
+def train(
+    task: str,
+    data: Any = None,
+    *,
+    out: str | Path | None = None,
+    recipe: str | None = None,
+    config: str | Path | Mapping[str, Any] | None = None,
+    overwrite: bool = False,
+    reporter: Reporter | None = None,
+    **settings: Any,
+) -> Trained:
+    """Trains a task and writes a run folder.
+
+    Args:
+        task: `sentiment`, `ner`, `translation`, `captioning` or the name of an installed task.
+        data: Path of the data in one of the task's formats, or a pandas DataFrame; None is the built-in sample.
+        out: The run folder; None takes the next free `runs/TASK-N`.
+        recipe: Name of one of the task's recipes to start from.
+        config: Settings over the recipe: a YAML file or nested values.
+        overwrite: Whether a run in `out` may be replaced.
+        reporter: Hears of progress; None keeps silent.
+        settings: Single settings over all that, a section each: `model={"cell": "gru"}`.
+
+    Raises:
+        SeqkitError: for settings, data or folders that cannot be used.
+    """
+    chosen = get_task(task)
+    values = chosen.recipe(recipe) if recipe else {}
+    values = merge(values, config if isinstance(config, Mapping) else read_yaml(config) if config else {})
+    values = merge(values, nest(settings))
+    frame = data if hasattr(data, "columns") else None
+    if data is not None and frame is None:
+        values = merge(values, {"data": {"path": str(data)}})
+    resolved = from_dict(chosen.Config, values)
+    splits = chosen.read_frame(resolved, frame) if frame is not None else chosen.read(resolved)
+    return train_on(chosen, resolved, splits, out=out, overwrite=overwrite, reporter=reporter)
+
+
+def train_on(
+    task: Task[Any, Any],
+    config: Any,
+    splits: Splits[Any],
+    *,
+    out: str | Path | None = None,
+    overwrite: bool = False,
+    reporter: Reporter | None = None,
+) -> Trained:
+    """Trains on splits that are read already; `train` is the usual door."""
+    from seqkit.training.loop import Trainer
+
+    reporter = reporter or Reporter()
+    train_set, dev = splits.get("train"), splits.get("dev")
+    path = prepare_folder(Path(out) if out else next_run_name(task.name), overwrite=overwrite)
+    keep_memory()
+    threads = choose_threads(config.training.threads, config.model.hidden_size)
+    random.seed(config.training.seed)
+    torch.manual_seed(config.training.seed)
+    pipeline = task.fit(config, train_set)
+    for note in (*splits.notes, *pipeline.notes):
+        reporter.note(note)
+    (path / PREPROCESSING).mkdir(exist_ok=True)
+    pipeline.save(path / PREPROCESSING)
+    write_settings(path, task.name, pipeline.config)
+    trainer = Trainer(pipeline, config.training, task.metric, path, reporter)
+    pipeline.model.to(trainer.device)
+    pipeline.fixed_features([pipeline.raw_input(e) for part in (train_set, dev, splits.test) for e in part])
+    facts = _facts(task, splits, pipeline, trainer.device, threads)
+    reporter.started(facts)
+    began = time.perf_counter()
+    state = trainer.fit(train_set, dev)
+    metrics: dict[str, Any] = {"task": task.name, "metric": task.metric, **facts,
+               "epochs": state.epoch, "best_epoch": state.best_epoch, "versions": versions()}  # fmt: skip
+    metrics["train_seconds"] = round(time.perf_counter() - began, 1)
+    assert state.best_scores is not None
+    metrics["scores"] = {"dev": state.best_scores.values}
+    metrics["signature"] = state.best_scores.signature
+    if splits.test:
+        reporter.scoring("test")
+        test = trainer.score(splits.test)
+        metrics["scores"]["test"] = test.values
+        metrics["tables"] = {"test": test.tables}
+    write_metrics(path, metrics)
+    write_card(path, task, pipeline.config, metrics, pipeline.summary())
+    return Trained(path, metrics)
+
+
+class Predictor:
+    """A run, loaded and ready to answer.
+
+    Args:
+        run: The run folder's contents, opened.
+        device: `auto`, `cpu`, `cuda` or `mps`.
+        threads: CPU threads (0: chosen by the size of the network).
+    """
+
+    def __init__(self, run: Run, device: str = "auto", threads: int = 0) -> None:
+        self.run = run
+        self.task = run.task
+        self.config = run.config
+        choose_threads(threads or run.config.training.threads, run.config.model.hidden_size)
+        self.pipeline: Pipeline[Any, Any, Any] = self.task.load(run.config, run.preprocessing)
+        load_weights(self.pipeline.model, run.weights)
+        self.device = _device(device)
+        self.pipeline.model.to(self.device).eval()
+
+    def predict(self, inputs: Any, *, batch_size: int = 32) -> Any:
+        """Answers to a list of inputs, in order; for a pandas DataFrame, the frame with answer columns added.
+
+        Args:
+            inputs: Raw inputs (texts; for captioning paths of pictures), one alone, or a DataFrame.
+            batch_size: Inputs a batch; the answers do not depend on it.
+
+        Raises:
+            DataError: if an input cannot be used.
+        """
+        if hasattr(inputs, "columns"):
+            return self._predict_frame(inputs, batch_size)
+        if isinstance(inputs, (str, Path)):
+            return next(self.stream([inputs], batch_size=batch_size))
+        return list(self.stream(inputs, batch_size=batch_size))
+
+    def stream(self, inputs: Iterable[Any], *, batch_size: int = 32) -> Iterator[Prediction]:
+        """Answers one by one in the order of the inputs, which may be without end."""
+        return predict_stream(self.pipeline, inputs, batch_size=batch_size, device=self.device)
+
+    def evaluate(self, data: Any = None, *, split: str = "test", batch_size: int = 32) -> Scores:
+        """Scores on labelled data in the format of the training data.
+
+        Args:
+            data: Path or DataFrame; None is what the run was trained on.
+            split: `train`, `dev` or `test`.
+            batch_size: Inputs a batch.
+        """
+        from seqkit.training.loop import score_examples
+
+        splits = read_again(self.task, self.config, data)
+        self.pipeline.model.to(self.device)
+        return score_examples(self.pipeline, splits.get(split), batch_size=batch_size, device=self.device)
+
+    def _predict_frame(self, frame: Any, batch_size: int) -> Any:
+        column = self.task.input_column(self.config)
+        if column not in frame.columns:
+            raise DataError(f"DataFrame: no column {column!r}; found {', '.join(map(str, frame.columns))}.")
+        answers = list(self.stream(frame[column].tolist(), batch_size=batch_size))
+        return frame.assign(
+            output=[a.output for a in answers],
+            score=[a.score for a in answers],
+            confidence=[a.confidence for a in answers],
+        )
+
+
+def load(run: str | Path, *others: str | Path, device: str = "auto", threads: int = 0) -> Predictor:
+    """A run folder, ready to answer; with further runs of the same task, by the mean of their networks.
+
+    >>> import seqkit
+    >>> seqkit.load("runs/sentiment-1").predict(["Not bad at all."])  # doctest: +SKIP
+
+    Raises:
+        RunError: if a folder is no run, or is incomplete or altered.
+        ConfigError: if the runs cannot answer together.
+    """
+    first = Predictor(open_run(run), device, threads)
+    if others:
+        rest = [Predictor(open_run(other), device, threads) for other in others]
+        wrong = [str(p.run.path) for p in rest if p.task.name != first.task.name]
+        if wrong:
+            raise ConfigError(f"{wrong[0]}: not a {first.task.name} run; an ensemble is of one task.")
+        first.pipeline.ensemble_with([p.pipeline for p in rest])
+    return first
+
+
+def read_again(task: Task[Any, Any], config: Any, data: Any) -> Splits[Any]:
+    """The labelled data of a run, or other data in the same format."""
+    if hasattr(data, "columns"):
+        return task.read_frame(config, data)
+    if data is None:
+        return task.read(config)
+    changed = merge(to_dict(config), {"data": task.other_data(Path(data))})
+    return task.read(from_dict(task.Config, changed))
+
+
+def versions() -> dict[str, str]:
+    """What a score depends on beside settings and data."""
+    return {
+        "seqkit": seqkit.__version__,
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "machine": f"{platform.machine()} {sys.platform}",
+    }
+
+
+def _facts(
+    task: Task[Any, Any], splits: Splits[Any], pipeline: Pipeline[Any, Any, Any], device: torch.device, threads: int
+) -> dict[str, Any]:
+    parameters = sum(p.numel() for p in pipeline.model.parameters())
+    sizes = {name: len(getattr(splits, name)) for name in ("train", "dev", "test")}
+    return {
+        "data": splits.source, "examples": sizes, "parameters": parameters,
+        "device": str(device), "threads": threads,
+    }  # fmt: skip
+
+
+def _device(name: str) -> torch.device:
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    if (name == "cuda" and not torch.cuda.is_available()) or (name == "mps" and not torch.backends.mps.is_available()):
+        raise ConfigError(f"device {name}: torch finds none here; use auto or cpu.")
+    return torch.device(name)
+

@@ -1,0 +1,1 @@
+"""Reading, cutting, numbering and padding of data that several tasks share."""

@@ -1,0 +1,381 @@
+"""Linear-chain conditional random field: path scores, partition, marginals, best and n-best paths.
+
+Letters in the shape comments: len is the number of steps, T the number of tags. The recursions run
+time first, [len, batch, T], so that a step is one contiguous slice. None of them looks at the
+padding mask: right padding comes after the last real step, so it cannot reach what was computed
+before it, and each row's result is read at its own last step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+
+from seqkit.errors import ShapeError
+from seqkit.nn.masks import last_valid, lengths_to_mask
+
+# Large enough that exp(score) is 0 in float32; finite, so that no gradient becomes inf - inf.
+FORBIDDEN_SCORE = -1e4
+
+
+class Scores(NamedTuple):
+    """What a path collects between its steps: float start [T], transitions [from, to], end [T]."""
+
+    start: Tensor
+    transitions: Tensor
+    end: Tensor
+
+
+class CRF(nn.Module):
+    """Scores whole tag sequences: emissions per step plus a learned score for each pair of tags.
+
+    p(tags) = exp(path score) / sum over all paths of exp(path score). A forbidden transition scores
+    `FORBIDDEN_SCORE` in the sums and is impossible in `decode` and `decode_nbest`.
+
+    In every method `emissions` is float [batch, len, num_tags] and `lengths` is int64 [batch], the
+    valid steps of each row, from 1 to len. What stands in the padding after them changes neither a
+    result nor a gradient (emission gradients are 0 there). Half-precision emissions are raised to
+    float32, and nothing here is an operation that autocast lowers. A wrong shape is a ShapeError.
+
+    Args:
+        num_tags: Number of tags, at least 1.
+        allowed: True where tag `to` may follow tag `from`, bool [num_tags, num_tags] as [from, to];
+            None allows all. `allowed_transitions` makes it from tag names.
+        allowed_start: True where a path may start, bool [num_tags]; None allows all.
+        allowed_end: True where a path may end, bool [num_tags]; None allows all.
+
+    Lafferty et al. 2001; on top of a recurrent network as in Lample et al. 2016, section 2.2,
+    https://arxiv.org/abs/1603.01360, whose A is `transitions`. Start and end have vectors of their
+    own instead of two extra tags.
+
+    Example:
+        >>> crf = CRF(num_tags=3)
+        >>> emissions, lengths = torch.zeros(2, 5, 3), torch.tensor([5, 2])
+        >>> tags, log_probs = crf.decode(emissions, lengths)
+        >>> tags.shape, log_probs.shape
+        (torch.Size([2, 5]), torch.Size([2]))
+    """
+
+    allowed: Tensor
+    allowed_start: Tensor
+    allowed_end: Tensor
+
+    def __init__(
+        self,
+        num_tags: int,
+        allowed: Tensor | None = None,
+        allowed_start: Tensor | None = None,
+        allowed_end: Tensor | None = None,
+    ) -> None:
+        super().__init__()
+        self.num_tags = num_tags
+        self.transitions = nn.Parameter(torch.empty(num_tags, num_tags))  # [from, to]
+        self.start_transitions = nn.Parameter(torch.empty(num_tags))
+        self.end_transitions = nn.Parameter(torch.empty(num_tags))
+        self.register_buffer("allowed", _mask_or_all(allowed, "allowed", num_tags, num_tags))
+        self.register_buffer(
+            "allowed_start", _mask_or_all(allowed_start, "allowed_start", num_tags)
+        )
+        self.register_buffer("allowed_end", _mask_or_all(allowed_end, "allowed_end", num_tags))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draws all transition scores uniformly from (-0.1, 0.1)."""
+        for parameter in self.parameters():
+            nn.init.uniform_(parameter, -0.1, 0.1)
+
+    def log_likelihood(self, emissions: Tensor, tags: Tensor, lengths: Tensor) -> Tensor:
+        """Log-probability of `tags` in nats, float [batch], at most 0 but for rounding.
+
+        Args:
+            emissions: Score of each tag at each step, float [batch, len, num_tags].
+            tags: Gold tags, int64 [batch, len]; any number may stand in the padding.
+            lengths: Valid steps, int64 [batch].
+        """
+        emissions, mask = self._checked(emissions, lengths, tags)
+        # A constant taken off a step leaves the probability as it is; numbers near 0 keep digits.
+        emissions = emissions - emissions.detach().amax(dim=-1, keepdim=True)
+        scores = self._scores(emissions)
+        return _score_path(emissions, scores, tags, mask) - _log_partition(
+            emissions, scores, mask, lengths
+        )
+
+    def path_score(self, emissions: Tensor, tags: Tensor, lengths: Tensor) -> Tensor:
+        """Unnormalised score of `tags` (arguments as in `log_likelihood`), float [batch]."""
+        emissions, mask = self._checked(emissions, lengths, tags)
+        return _score_path(emissions, self._scores(emissions), tags, mask)
+
+    def log_partition(self, emissions: Tensor, lengths: Tensor) -> Tensor:
+        """Log of the summed exp(score) of all paths, float [batch]; differentiable once."""
+        emissions, mask = self._checked(emissions, lengths)
+        return _log_partition(emissions, self._scores(emissions), mask, lengths)
+
+    def marginals(self, emissions: Tensor, lengths: Tensor) -> Tensor:
+        """Probability of each tag at each step given the whole sequence, by forward-backward.
+
+        Returns:
+            float [batch, len, num_tags]; each valid step sums to 1, padding is 0. Differentiable.
+        """
+        emissions, mask = self._checked(emissions, lengths)
+        steps = emissions.transpose(0, 1)
+        alphas, betas = forward_backward_scores(steps, self._scores(emissions), lengths)
+        return _step_marginals(steps, alphas, betas, mask.T)[0].transpose(0, 1)
+
+    @torch.no_grad()
+    def decode(self, emissions: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """The most probable path of each row; equal paths as in `viterbi`.
+
+        Returns:
+            tags, int64 [batch, len], 0 at padding; their log-probability in nats, float [batch],
+            already normalised: path score - log partition, so exp of it is the path's probability.
+            A row that has no allowed path gets -inf and tags 0.
+        """
+        tags, log_probs = self.decode_nbest(emissions, lengths, 1)
+        return tags.squeeze(1), log_probs.squeeze(1)
+
+    @torch.no_grad()
+    def decode_nbest(self, emissions: Tensor, lengths: Tensor, n: int) -> tuple[Tensor, Tensor]:
+        """The `n` most probable paths of each row, best first; no path comes twice.
+
+        Returns:
+            tags, int64 [batch, n, len], 0 at padding; log-probabilities in nats, float [batch, n].
+            Where a row has fewer than n allowed paths the rest get -inf and tags 0.
+        """
+        emissions, mask = self._checked(emissions, lengths)
+        emissions = emissions - emissions.amax(dim=-1, keepdim=True)  # as in `log_likelihood`
+        possible = self._scores(emissions, forbidden=float("-inf"))
+        tags, scores = viterbi_nbest(emissions, possible, lengths, n)
+        log_z = _log_partition(emissions, self._scores(emissions), mask, lengths).unsqueeze(1)
+        return tags, (scores - log_z).clamp(max=0.0)  # rounding may leave a sure path above 0
+
+    def _scores(self, emissions: Tensor, forbidden: float = FORBIDDEN_SCORE) -> Scores:
+        """The learned scores in the dtype of `emissions`, `forbidden` where not allowed."""
+        return Scores(
+            self.start_transitions.to(emissions.dtype).masked_fill(~self.allowed_start, forbidden),
+            self.transitions.to(emissions.dtype).masked_fill(~self.allowed, forbidden),
+            self.end_transitions.to(emissions.dtype).masked_fill(~self.allowed_end, forbidden),
+        )
+
+    def _checked(
+        self, emissions: Tensor, lengths: Tensor, tags: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Emissions in float32 or wider, 0 at padding; True at valid steps, bool [batch, len]."""
+        if emissions.dim() != 3 or emissions.shape[-1] != self.num_tags:
+            raise ShapeError(
+                f"Expected emissions [batch, len, {self.num_tags}], got {list(emissions.shape)}."
+            )
+        _check_shape("lengths", lengths, emissions.shape[:1])
+        if tags is not None:
+            _check_shape("tags", tags, emissions.shape[:2])
+        mask = lengths_to_mask(lengths, emissions.shape[1])
+        emissions = emissions.to(torch.promote_types(emissions.dtype, torch.float32))
+        return emissions.masked_fill(~mask.unsqueeze(-1), 0.0), mask
+
+
+def forward_scores(emissions: Tensor, start: Tensor, transitions: Tensor) -> Tensor:
+    """Log-sums over all paths up to each step and tag, its emission counted in (Rabiner's alpha).
+
+    Emissions and result are float [len, ..., T]; start and transitions broadcast to [..., T] and
+    [..., from, to].
+    """
+    to_from = transitions.transpose(-1, -2).contiguous()  # the sum runs over neighbours in memory
+    alpha = start + emissions[0]
+    alphas = [alpha]
+    for emission in emissions[1:].unbind(0):
+        alpha = torch.logsumexp(alpha.unsqueeze(-2) + to_from, dim=-1) + emission
+        alphas.append(alpha)
+    return torch.stack(alphas)
+
+
+def forward_backward_scores(
+    emissions: Tensor, scores: Scores, lengths: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Forward scores, and their mirror image: log-sums over all paths from each tag to the end.
+
+    With each step's emission counted in, the backward recursion is the forward one on the reversed
+    sequence, with transitions turned round. Both then share one loop, which costs little more than
+    either alone, since on a small batch the time goes into starting operations.
+
+    Returns:
+        alphas and betas, float [len, batch, T] like `emissions`; at padding they mean nothing.
+    """
+    start, transitions, end = scores
+    steps = torch.arange(len(emissions), device=emissions.device).unsqueeze(1)  # [len, 1]
+    mirror = (lengths - 1 - steps).clamp(min=0).unsqueeze(-1).expand_as(emissions)
+    both = forward_scores(
+        torch.stack([emissions, emissions.gather(0, mirror)], dim=1),  # [len, 2, batch, T]
+        torch.stack([start, end]).unsqueeze(1),
+        torch.stack([transitions, transitions.T]).unsqueeze(1),
+    )
+    return both[:, 0], both[:, 1].gather(0, mirror)
+
+
+def _score_path(emissions: Tensor, scores: Scores, tags: Tensor, mask: Tensor) -> Tensor:
+    """Scores [batch] of `tags` [batch, len]; emissions [batch, len, T] are 0 at padding."""
+    tags = tags.masked_fill(~mask, 0)  # -100 and the like are no index
+    steps = emissions.gather(-1, tags.unsqueeze(-1)).squeeze(-1)  # [batch, len]
+    pairs = tags[:, :-1] * emissions.shape[-1] + tags[:, 1:]  # [batch, len - 1]
+    moves = scores.transitions.flatten().index_select(0, pairs.flatten()).view_as(pairs)
+    moves = moves.masked_fill(~mask[:, 1:], 0.0)
+    ends = scores.start.index_select(0, tags[:, 0])
+    ends = ends + scores.end.index_select(0, last_valid(tags, mask.sum(dim=1)))
+    return ends + steps.sum(dim=1) + moves.sum(dim=1)
+
+
+def _log_partition(emissions: Tensor, scores: Scores, mask: Tensor, lengths: Tensor) -> Tensor:
+    """Log partition [batch] from emissions [batch, len, T]; the gradient's share only if wanted."""
+    inputs = (emissions.transpose(0, 1), *scores)
+    if torch.is_grad_enabled() and any(tensor.requires_grad for tensor in inputs):
+        log_z: Tensor = _LogPartition.apply(*inputs, mask.T, lengths)
+        return log_z
+    return _sum_paths(forward_scores(*inputs[:3]), scores.end, lengths)
+
+
+class _LogPartition(torch.autograd.Function):
+    """`_log_partition` with its gradient written out: the marginals of single tags and of pairs.
+
+    Exact, and cheaper than autograd through the loop: the backward recursion rides along with the
+    forward one, and the rest is computed for all steps at once.
+
+    Eisner 2016, https://aclanthology.org/W16-5901.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        emissions: Tensor,
+        start: Tensor,
+        transitions: Tensor,
+        end: Tensor,
+        mask: Tensor,
+        lengths: Tensor,
+    ) -> Tensor:
+        """Log partition, float [batch]; emissions [len, batch, T] and mask [len, batch]."""
+        scores = Scores(start, transitions, end)
+        alphas, betas = forward_backward_scores(emissions, scores, lengths)
+        ctx.save_for_backward(emissions, transitions, alphas, betas, mask, lengths)
+        return _sum_paths(alphas, end, lengths)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        """Gradients of emissions, start, transitions and end for `grad`, float [batch]."""
+        emissions, transitions, alphas, betas, mask, lengths = ctx.saved_tensors
+        tag_probs, log_sums = _step_marginals(emissions, alphas, betas, mask)
+        tag_grads = tag_probs * grad.unsqueeze(-1)
+        pairs = (alphas - log_sums)[:-1].unsqueeze(-1) + betas[1:].unsqueeze(-2) + transitions
+        weights = (mask[1:] * grad)[..., None, None]  # 0 at padding
+        transition_grads = (pairs.exp() * weights).sum(dim=(0, 1))
+        end_grads = last_valid(tag_grads.transpose(0, 1), lengths).sum(dim=0)
+        return tag_grads, tag_grads[0].sum(dim=0), transition_grads, end_grads, None, None
+
+
+def viterbi(emissions: Tensor, scores: Scores, lengths: Tensor) -> tuple[Tensor, Tensor]:
+    """The best-scoring path of each row, for any scores: a CRF's, or a softmax tagger's with rules.
+
+    Among equal scores the lowest tag wins, at the last step first and then backwards, whatever
+    stands beside the row in the batch.
+
+    Args:
+        emissions: Score of each tag at each step, float [batch, len, T].
+        scores: Start, transition and end scores; -inf forbids.
+        lengths: Valid steps, int64 [batch], each at least 1.
+
+    Returns:
+        tags, int64 [batch, len], 0 at padding; path scores (not normalised), float [batch].
+        A row without any allowed path scores -inf and has tags 0.
+
+    Viterbi 1967; Rabiner 1989, section III.B.
+    """
+    tags, path_scores = viterbi_nbest(emissions, scores, lengths, 1)
+    return tags.squeeze(1), path_scores.squeeze(1)
+
+
+def viterbi_nbest(
+    emissions: Tensor, scores: Scores, lengths: Tensor, n: int
+) -> tuple[Tensor, Tensor]:
+    """The `n` best-scoring different paths of each row, best first; arguments as in `viterbi`.
+
+    A state is a tag with a rank: the r-th best path that ends in that tag. With n = 1 this is the
+    plain Viterbi algorithm.
+
+    Returns:
+        tags, int64 [batch, n, len], 0 at padding; path scores (not normalised), float [batch, n].
+        Where fewer than n paths are allowed the rest score -inf and have tags 0.
+    """
+    mask = lengths_to_mask(lengths, emissions.shape[1])
+    emissions = emissions.masked_fill(~mask.unsqueeze(-1), 0.0).transpose(0, 1)  # [len, batch, T]
+    _, batch, num_tags = emissions.shape
+    to_from = scores.transitions.T.contiguous().unsqueeze(-1)  # [to, from, 1]
+    best = emissions.new_full((batch, num_tags, n), float("-inf"))
+    best[:, :, 0] = scores.start + emissions[0]
+    bests, pointers = [best], []
+    for emission in emissions[1:].unbind(0):
+        arrivals = (best.unsqueeze(1) + to_from).flatten(2)  # [batch, to, from * n]
+        best, pointer = _take_best(arrivals, n)  # [batch, to, n]
+        best = best + emission.unsqueeze(-1)
+        bests.append(best)
+        pointers.append(pointer.flatten(1))  # [batch, to * n]
+    ends = last_valid(torch.stack(bests, dim=1), lengths) + scores.end.unsqueeze(-1)
+    path_scores, state = _take_best(ends.flatten(1), n)  # [batch, n]
+    tags = _trace_back(pointers, state, mask) // n  # [batch, n, len]
+    found = mask.unsqueeze(1) & (path_scores != float("-inf")).unsqueeze(-1)
+    return tags.masked_fill(~found, 0), path_scores
+
+
+def _take_best(scores: Tensor, n: int) -> tuple[Tensor, Tensor]:
+    """The `n` highest along the last dim and where they stand, the lower index first when equal."""
+    if n == 1:
+        highest = scores.max(dim=-1, keepdim=True)
+        return highest.values, highest.indices
+    ordered = scores.sort(dim=-1, descending=True, stable=True)  # topk shuffles equal scores
+    return ordered.values[..., :n], ordered.indices[..., :n]
+
+
+def _trace_back(pointers: list[Tensor], state: Tensor, mask: Tensor) -> Tensor:
+    """States along each path, int64 [batch, n, len], from the last states [batch, n]."""
+    path = [state]
+    if pointers:
+        stacked = torch.stack(pointers)  # [len - 1, batch, T * n]
+        # A padding step points at itself, so that a row's last state waits until its own last step.
+        itself = torch.arange(stacked.shape[-1], device=stacked.device)
+        stacked = torch.where(mask.T[1:].unsqueeze(-1), stacked, itself)
+        for pointer in reversed(stacked.unbind(0)):
+            state = pointer.gather(1, state)
+            path.append(state)
+    return torch.stack(path[::-1], dim=-1)
+
+
+def _step_marginals(
+    emissions: Tensor, alphas: Tensor, betas: Tensor, mask: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Tag probabilities [len, batch, T], 0 at padding; log partition as each step has it [.., 1].
+
+    A log partition per step, equal but for rounding, makes each step sum to 1 however long the row.
+    """
+    joint = alphas + betas - emissions  # both hold the emission
+    log_sums = joint.logsumexp(dim=-1, keepdim=True)  # far faster on CPU than softmax of few tags
+    return (joint - log_sums).exp().masked_fill(~mask.unsqueeze(-1), 0.0), log_sums
+
+
+def _sum_paths(alphas: Tensor, end: Tensor, lengths: Tensor) -> Tensor:
+    """Log partition [batch] from the forward scores [len, batch, T]."""
+    return torch.logsumexp(last_valid(alphas.transpose(0, 1), lengths) + end, dim=-1)
+
+
+def _check_shape(name: str, tensor: Tensor, expected: Sequence[int]) -> None:
+    """Raises ShapeError, with both shapes, if `tensor` is not of the `expected` one."""
+    if tuple(tensor.shape) != tuple(expected):
+        raise ShapeError(f"Expected {name} {list(expected)}, got {list(tensor.shape)}.")
+
+
+def _mask_or_all(mask: Tensor | None, name: str, *shape: int) -> Tensor:
+    """A copy of `mask` as bool, or all True; ShapeError if it is not of `shape`."""
+    if mask is None:
+        return torch.ones(shape, dtype=torch.bool)
+    _check_shape(name, mask, shape)
+    return mask.detach().bool().clone()

@@ -1,0 +1,294 @@
+"""Decoders: a memory in, a sentence out. `forward` runs a whole sequence for training, `step` one token for decoding."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from seqkit.nn.attention import Attention
+from seqkit.nn.bridge import Bridge
+from seqkit.nn.cells import State, get_cell
+from seqkit.nn.embedding import TokenEmbedding
+from seqkit.nn.encoder import Encoded
+from seqkit.nn.recurrent import Recurrent
+from seqkit.nn.transformer import Positions
+
+S = TypeVar("S")
+
+
+class Decoder(Protocol[S]):
+    """What every decoder offers; `features` are the inputs of the vocabulary projection."""
+
+    embedding: TokenEmbedding
+
+    def start(self, encoded: Encoded) -> S:
+        """The state before the first token."""
+
+    def forward(self, tokens: Tensor, state: S, sampling_prob: float = 0.0) -> Tensor:
+        """Features of every step, float [batch, len, feature_size], from input tokens int64 [batch, len]."""
+
+    def step(self, tokens: Tensor, state: S) -> tuple[Tensor, S, Tensor | None]:
+        """(logits [rows, vocab_size], next state, attention [rows, src_len] or None) after tokens int64 [rows]."""
+
+    def project(self, features: Tensor) -> Tensor:
+        """Logits, float [..., vocab_size]."""
+
+
+class Readout(nn.Module):
+    """The vocabulary projection, its weight shared with the embedding where that is asked for.
+
+    Args:
+        embedding: The decoder's embedding.
+        tied: Whether the projection is the embedding's table (Press & Wolf 2017, https://arxiv.org/abs/1608.05859).
+    """
+
+    def __init__(self, embedding: TokenEmbedding, feature_size: int, *, tied: bool) -> None:
+        super().__init__()
+        self.projection = nn.Linear(feature_size, embedding.vocab_size)
+        if tied and embedding.table is not None:
+            self.projection.weight = embedding.table.weight
+
+    def forward(self, features: Tensor) -> Tensor:
+        """float [..., vocab_size] from float [..., feature_size]."""
+        logits: Tensor = self.projection(features)
+        return logits
+
+
+@dataclass(frozen=True)
+class RecurrentState:
+    """A recurrent decoder between two steps, one row a hypothesis.
+
+    Attributes:
+        memory, keys, mask: The encoder's outputs, what queries are matched with, and where they are real.
+        hidden: State of the layers, each float [num_layers, rows, hidden_size].
+        feed: Features of the step before, float [rows, feature_size]; used by input feeding.
+    """
+
+    memory: Tensor
+    keys: Tensor
+    mask: Tensor
+    hidden: State
+    feed: Tensor
+
+    def select(self, rows: Tensor) -> RecurrentState:
+        """The state of the given rows, int64 [n]; rows may repeat."""
+        return RecurrentState(
+            self.memory.index_select(0, rows),
+            self.keys.index_select(0, rows),
+            self.mask.index_select(0, rows),
+            tuple(part.index_select(1, rows) for part in self.hidden),
+            self.feed.index_select(0, rows),
+        )
+
+
+class RecurrentDecoder(nn.Module):
+    """A recurrent language model that starts from the encoder's state and may attend to its outputs.
+
+    After Luong et al. 2015 (https://arxiv.org/abs/1508.04025): the state queries the memory, and state and
+    context together give the features, h~ = tanh(W [h; c]). With `input_feeding` the features of one step are part
+    of the next one's input (section 3.3), and training runs step by step; without it, all steps run at once.
+
+    Args:
+        embedding: Vectors of the target tokens.
+        cell: `rnn_tanh`, `rnn_relu`, `lstm` or `gru`.
+        hidden_size: Units of each layer.
+        num_layers: Layers on top of each other.
+        memory_size: Width of the encoder's outputs.
+        state_size: Width of the encoder's final state.
+        state_layers: Layers of the encoder's final state.
+        attention: `none`, `dot`, `scaled_dot`, `general` or `additive`.
+        input_feeding: See above.
+        tied: Whether embedding and vocabulary projection share their weight.
+        dropout: Share of embeddings and features zeroed in training.
+        init: Starting weights of the recurrent layers.
+    """
+
+    def __init__(
+        self,
+        embedding: TokenEmbedding,
+        cell: str,
+        hidden_size: int,
+        num_layers: int,
+        *,
+        memory_size: int,
+        state_size: int,
+        state_layers: int,
+        attention: str = "additive",
+        input_feeding: bool = False,
+        tied: bool = False,
+        dropout: float = 0.0,
+        init: str = "auto",
+    ) -> None:
+        super().__init__()
+        self.embedding = embedding
+        self.dropout = nn.Dropout(dropout)
+        self.feature_size = embedding.output_size if tied else hidden_size
+        self.input_feeding = input_feeding
+        fed = self.feature_size if input_feeding else 0
+        self.layers = Recurrent(
+            cell, embedding.output_size + fed, hidden_size, num_layers, dropout=dropout, init=init
+        )
+        self.bridge = Bridge(state_size, state_layers, hidden_size, num_layers, get_cell(cell).num_states)
+        self.attention = None
+        if attention != "none":
+            self.attention = Attention(attention, hidden_size, memory_size, hidden_size)
+        attended = memory_size if self.attention is not None else 0
+        self.combine = nn.Linear(hidden_size + attended, self.feature_size)
+        self.readout = Readout(embedding, self.feature_size, tied=tied)
+
+    def start(self, encoded: Encoded) -> RecurrentState:
+        """The state before the first token; keys are projected here, once a sentence."""
+        memory = encoded.memory
+        keys = memory if self.attention is None else self.attention.keys(memory)
+        feed = memory.new_zeros(memory.size(0), self.feature_size)
+        return RecurrentState(memory, keys, encoded.mask, self.bridge(encoded.state), feed)
+
+    def forward(self, tokens: Tensor, state: RecurrentState, sampling_prob: float = 0.0) -> Tensor:
+        """Features of every step under teacher forcing.
+
+        Args:
+            tokens: Input tokens, int64 [batch, len], beginning with `bos_idx`.
+            state: From `start`.
+            sampling_prob: Probability that a step reads the network's own last choice instead of the given token
+                (scheduled sampling, Bengio et al. 2015, https://arxiv.org/abs/1506.03099).
+
+        Returns:
+            float [batch, len, feature_size].
+        """
+        if self.input_feeding or sampling_prob > 0:
+            return self._forward_stepwise(tokens, state, sampling_prob)
+        outputs, _ = self.layers(self.dropout(self.embedding(tokens)), None, state.hidden)
+        features, _ = self._features(outputs, state)
+        return features
+
+    def step(self, tokens: Tensor, state: RecurrentState) -> tuple[Tensor, RecurrentState, Tensor | None]:
+        """(logits [rows, vocab_size], next state, attention [rows, src_len] or None) after tokens int64 [rows]."""
+        features, after, weights = self._step_features(tokens, state)
+        return self.project(features), after, weights
+
+    def project(self, features: Tensor) -> Tensor:
+        """Logits, float [..., vocab_size]."""
+        logits: Tensor = self.readout(features)
+        return logits
+
+    def _forward_stepwise(self, tokens: Tensor, state: RecurrentState, sampling_prob: float) -> Tensor:
+        steps = []
+        given = tokens[:, 0]
+        for index in range(tokens.size(1)):
+            features, state, _ = self._step_features(given, state)
+            steps.append(features)
+            if index + 1 < tokens.size(1):
+                given = tokens[:, index + 1]
+                if sampling_prob > 0:
+                    own = self.project(features).argmax(dim=-1)
+                    given = torch.where(torch.rand(own.shape, device=own.device) < sampling_prob, own, given)
+        return torch.stack(steps, dim=1)
+
+    def _step_features(self, tokens: Tensor, state: RecurrentState) -> tuple[Tensor, RecurrentState, Tensor | None]:
+        inputs = self.dropout(self.embedding(tokens))
+        if self.input_feeding:
+            inputs = torch.cat([inputs, state.feed], dim=-1)
+        output, hidden = self.layers.step(inputs, state.hidden)
+        features, weights = self._features(output, state)
+        return features, dataclasses.replace(state, hidden=hidden, feed=features), weights
+
+    def _features(self, outputs: Tensor, state: RecurrentState) -> tuple[Tensor, Tensor | None]:
+        weights = None
+        if self.attention is not None:
+            context, weights = self.attention(outputs, state.keys, state.memory, state.mask)
+            outputs = torch.cat([outputs, context], dim=-1)
+        return self.dropout(torch.tanh(self.combine(outputs))), weights
+
+
+@dataclass(frozen=True)
+class TransformerState:
+    """A transformer decoder between two steps: the memory and the embedded tokens so far [rows, len, emb_size]."""
+
+    memory: Tensor
+    mask: Tensor
+    prefix: Tensor
+
+    def select(self, rows: Tensor) -> TransformerState:
+        """The state of the given rows, int64 [n]; rows may repeat."""
+        parts = (self.memory, self.mask, self.prefix)
+        return TransformerState(*(part.index_select(0, rows) for part in parts))
+
+
+class TransformerDecoder(nn.Module):
+    """Torch's decoder layers behind the interface of `RecurrentDecoder`.
+
+    A step runs the whole prefix again, which is simple and exact, not fast.
+
+    Args:
+        embedding: Vectors of the target tokens.
+        hidden_size, num_layers, num_heads: Width, depth and attention heads.
+        memory_size: Width of the encoder's outputs.
+        tied: Whether embedding and vocabulary projection share their weight.
+        dropout: Share of values zeroed in training.
+    """
+
+    def __init__(
+        self,
+        embedding: TokenEmbedding,
+        hidden_size: int,
+        num_layers: int,
+        num_heads: int,
+        *,
+        memory_size: int,
+        tied: bool = False,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.embedding = embedding
+        self.positions = Positions(embedding.output_size, hidden_size, dropout)
+        same = memory_size == hidden_size
+        self.memory_proj = nn.Identity() if same else nn.Linear(memory_size, hidden_size)
+        layer = nn.TransformerDecoderLayer(
+            hidden_size, num_heads, 4 * hidden_size, dropout, batch_first=True, norm_first=True
+        )
+        self.layers = nn.TransformerDecoder(layer, num_layers, nn.LayerNorm(hidden_size))
+        self.feature_size = embedding.output_size if tied else hidden_size
+        narrow = self.feature_size == hidden_size
+        self.combine = nn.Identity() if narrow else nn.Linear(hidden_size, self.feature_size)
+        self.readout = Readout(embedding, self.feature_size, tied=tied)
+
+    def start(self, encoded: Encoded) -> TransformerState:
+        """The state before the first token."""
+        memory = self.memory_proj(encoded.memory)
+        prefix = memory.new_zeros(memory.size(0), 0, self.embedding.output_size)
+        return TransformerState(memory, encoded.mask, prefix)
+
+    def forward(self, tokens: Tensor, state: TransformerState, sampling_prob: float = 0.0) -> Tensor:
+        """Features of every step, float [batch, len, feature_size]; the second pass of scheduled sampling mixes in
+        the choices of the first (Mihaylova & Martins 2019, https://arxiv.org/abs/1906.07651)."""
+        if sampling_prob > 0 and tokens.size(1) > 1:
+            with torch.no_grad():
+                own = self.project(self._run(self.embedding(tokens), state)).argmax(dim=-1)
+            swap = torch.rand(tokens[:, 1:].shape, device=tokens.device) < sampling_prob
+            tokens = torch.cat([tokens[:, :1], torch.where(swap, own[:, :-1], tokens[:, 1:])], dim=1)
+        return self._run(self.embedding(tokens), state)
+
+    def step(self, tokens: Tensor, state: TransformerState) -> tuple[Tensor, TransformerState, Tensor | None]:
+        """(logits [rows, vocab_size], next state, None) after tokens int64 [rows]."""
+        prefix = torch.cat([state.prefix, self.embedding(tokens).unsqueeze(1)], dim=1)
+        features = self._run(prefix, state)[:, -1]
+        return self.project(features), dataclasses.replace(state, prefix=prefix), None
+
+    def project(self, features: Tensor) -> Tensor:
+        """Logits, float [..., vocab_size]."""
+        logits: Tensor = self.readout(features)
+        return logits
+
+    def _run(self, embedded: Tensor, state: TransformerState) -> Tensor:
+        length = embedded.size(1)
+        future = torch.ones(length, length, dtype=torch.bool, device=embedded.device).triu(1)
+        outputs = self.layers(
+            self.positions(embedded), state.memory,
+            tgt_mask=future, tgt_is_causal=True, memory_key_padding_mask=~state.mask,
+        )  # fmt: skip
+        features: Tensor = self.combine(outputs)
+        return features

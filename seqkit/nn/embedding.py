@@ -1,0 +1,77 @@
+"""Words to vectors: the raw index as a number, one-hot, or a learned table."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from seqkit.errors import ShapeError, UnknownNameError
+from seqkit.nn.initialisation import initialise_embedding
+
+KINDS = ("learned", "one_hot", "integer")
+
+
+class TokenEmbedding(nn.Module):
+    """Vectors for token ids.
+
+    Args:
+        kind: `learned` (a table trained with the network), `one_hot` (a 1 at the token's place), or `integer`
+            (the id itself as one number: what a network gets when nobody encodes the words; kept to show why
+            that fails).
+        vocab_size: Number of ids.
+        emb_size: Width of learned vectors; the other kinds set their own.
+        pad_idx: Id of padding; its learned vector is 0 and stays so.
+        scale_integer: Whether `integer` divides by `vocab_size`, giving numbers in [0, 1).
+        init: Starting weights of the table, see `initialisation.py`.
+
+    >>> TokenEmbedding("one_hot", 5)(torch.tensor([[1, 4]])).shape
+    torch.Size([1, 2, 5])
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        vocab_size: int,
+        emb_size: int = 0,
+        *,
+        pad_idx: int = 0,
+        scale_integer: bool = False,
+        init: str = "auto",
+    ) -> None:
+        super().__init__()
+        if kind not in KINDS:
+            raise UnknownNameError("embedding", kind, KINDS)
+        self.kind = kind
+        self.vocab_size = vocab_size
+        self.scale = 1 / vocab_size if scale_integer else 1.0
+        self.output_size = {"learned": emb_size, "one_hot": vocab_size, "integer": 1}[kind]
+        self.table: nn.Embedding | None = None
+        if kind == "learned":
+            self.table = nn.Embedding(vocab_size, emb_size, padding_idx=pad_idx)
+            initialise_embedding(self.table.weight, init, pad_idx)
+
+    def forward(self, ids: Tensor) -> Tensor:
+        """float [..., output_size] for int64 ids [...]."""
+        if self.table is not None:
+            vectors: Tensor = self.table(ids)
+            return vectors
+        if self.kind == "one_hot":
+            return nn.functional.one_hot(ids, self.vocab_size).to(torch.get_default_dtype())
+        return ids.unsqueeze(-1).to(torch.get_default_dtype()) * self.scale
+
+    def set_vectors(self, rows: Tensor, vectors: Tensor, *, freeze: bool = False) -> None:
+        """Starts some rows of a learned table from pretrained vectors.
+
+        Args:
+            rows: int64 [found], ids that have a pretrained vector.
+            vectors: float [found, emb_size].
+            freeze: Whether the whole table stays as it then is.
+
+        Raises:
+            ShapeError: if the vectors do not fit the table.
+        """
+        if self.table is None or vectors.shape != (len(rows), self.output_size):
+            raise ShapeError(f"vectors must be [{len(rows)}, {self.output_size}], got {list(vectors.shape)}.")
+        with torch.no_grad():
+            self.table.weight[rows] = vectors.to(self.table.weight)
+        self.table.weight.requires_grad_(not freeze)

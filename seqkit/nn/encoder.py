@@ -1,0 +1,89 @@
+"""Encoders: a sequence of vectors in, an output a step and a final state out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from seqkit.nn.cells import State
+from seqkit.nn.masks import lengths_to_mask
+from seqkit.nn.recurrent import Recurrent
+from seqkit.nn.transformer import TransformerEncoder
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """What an encoder makes of a batch.
+
+    Attributes:
+        memory: An output for each step, float [batch, len, memory_size], 0 at padding.
+        mask: True at real steps, bool [batch, len].
+        state: Final state, top layer last, each float [num_layers, batch, state_size]; both directions side by
+            side in the last axis. A transformer's is the mean of its outputs.
+        lengths: Real steps of each row, int64 [batch].
+    """
+
+    memory: Tensor
+    mask: Tensor
+    state: State
+    lengths: Tensor
+
+
+class Encoder(nn.Module):
+    """A recurrent or transformer encoder with dropout on its input.
+
+    Args:
+        cell: `rnn_tanh`, `rnn_relu`, `lstm`, `gru` or `transformer`.
+        input_size: Width of each step's input.
+        hidden_size: Units of each layer and direction.
+        num_layers: Layers on top of each other.
+        bidirectional: Whether a second set of cells reads backwards; a transformer always looks both ways.
+        dropout: Share of inputs zeroed, and of values between layers, in training.
+        init: Starting weights of recurrent layers.
+        num_heads: Attention heads of a transformer.
+        tbptt_steps: See `Recurrent`.
+    """
+
+    def __init__(
+        self,
+        cell: str,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        *,
+        bidirectional: bool = True,
+        dropout: float = 0.0,
+        init: str = "auto",
+        num_heads: int = 4,
+        tbptt_steps: int = 0,
+    ) -> None:
+        super().__init__()
+        self.dropout = nn.Dropout(dropout)
+        self.layers: Recurrent | TransformerEncoder
+        if cell == "transformer":
+            self.layers = TransformerEncoder(input_size, hidden_size, num_layers, num_heads, dropout)
+            self.state_layers = 1
+        else:
+            self.layers = Recurrent(
+                cell, input_size, hidden_size, num_layers,
+                bidirectional=bidirectional, dropout=dropout, init=init, tbptt_steps=tbptt_steps,
+            )  # fmt: skip
+            self.state_layers = num_layers
+        self.output_size = self.layers.output_size
+
+    def forward(self, inputs: Tensor, lengths: Tensor, state: State | None = None) -> Encoded:
+        """Encodes float [batch, len, input_size] with lengths [batch]; `state` starts recurrent layers."""
+        inputs = self.dropout(inputs)
+        mask = lengths_to_mask(lengths.to(inputs.device), inputs.size(1))
+        if isinstance(self.layers, TransformerEncoder):
+            memory, mean = self.layers(inputs, lengths)
+            return Encoded(memory, mask, (mean.unsqueeze(0),), lengths)
+        memory, final = self.layers(inputs, lengths, state)
+        return Encoded(memory, mask, tuple(self._join_directions(part) for part in final), lengths)
+
+    def _join_directions(self, part: Tensor) -> Tensor:
+        """[layers * directions, batch, hidden] -> [layers, batch, directions * hidden]."""
+        split = part.unflatten(0, (self.state_layers, -1))       # [layers, directions, batch, hidden]
+        return torch.cat(split.unbind(1), dim=-1)

@@ -1,0 +1,79 @@
+"""Starting weights by name.
+
+The recurrence multiplies its state by the same matrix at every step, so where that matrix starts decides whether
+a plain RNN learns at all: an orthogonal one keeps the length of the signal over any number of steps
+(Saxe et al. 2014, arXiv 1312.6120), torch's uniform one of small entries shrinks it.
+
+    torch     every weight uniform in +-1/sqrt(hidden_size)
+    keras     recurrent weights orthogonal, input weights Glorot-uniform per gate, biases 0, LSTM forget gate 1
+    identity  as keras, but the recurrence starts as the identity (Le et al. 2015, arXiv 1504.00941)
+    auto      keras for tanh, LSTM and GRU; identity for rnn_relu
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from seqkit.errors import UnknownNameError
+
+SCHEMES = ("auto", "torch", "keras", "identity")
+EMBEDDING_BOUND = 0.05
+
+
+def initialise_recurrent(layer: nn.RNNBase, cell: str, scheme: str) -> None:
+    """Sets the weights of a recurrent layer in place.
+
+    Raises:
+        UnknownNameError: if the scheme is unknown.
+    """
+    scheme = _resolved(scheme, cell)
+    if scheme == "torch":
+        layer.reset_parameters()
+        return
+    for name, weight in layer.named_parameters():
+        for block in weight.data.split(layer.hidden_size):       # one gate at a time
+            _fill(name, block, scheme)
+        if cell == "lstm" and name.startswith("bias_ih"):
+            weight.data[layer.hidden_size : 2 * layer.hidden_size].fill_(1.0)
+
+
+def initialise_embedding(weight: Tensor, scheme: str, pad_idx: int) -> None:
+    """Word vectors, float [vocab_size, emb_size]: uniform in +-0.05 (keras), else normal with std 1/sqrt(emb_size)."""
+    with torch.no_grad():
+        if scheme == "keras":
+            weight.uniform_(-EMBEDDING_BOUND, EMBEDDING_BOUND)
+        elif scheme == "torch":
+            weight.normal_()
+        else:
+            weight.normal_(std=1 / math.sqrt(weight.size(1)))
+        weight[pad_idx] = 0
+
+
+def initialise_linear(layer: nn.Linear, scheme: str) -> None:
+    """Glorot-uniform weight and zero bias, or torch's own for the scheme `torch`."""
+    if scheme != "torch":
+        nn.init.xavier_uniform_(layer.weight)
+        if layer.bias is not None:
+            nn.init.zeros_(layer.bias)
+
+
+def _resolved(scheme: str, cell: str) -> str:
+    if scheme not in SCHEMES:
+        raise UnknownNameError("initialisation", scheme, SCHEMES)
+    if scheme == "auto":
+        return "identity" if cell == "rnn_relu" else "keras"
+    return scheme
+
+
+def _fill(name: str, block: Tensor, scheme: str) -> None:
+    if name.startswith("bias"):
+        nn.init.zeros_(block)
+    elif name.startswith("weight_ih"):
+        nn.init.xavier_uniform_(block)
+    elif scheme == "identity":
+        nn.init.eye_(block)
+    else:
+        nn.init.orthogonal_(block)

@@ -1,0 +1,168 @@
+"""The networks of the shapes, put together from ready parts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor, nn
+
+from seqkit.nn.cells import State
+from seqkit.nn.crf import CRF
+from seqkit.nn.decoder import Decoder
+from seqkit.nn.encoder import Encoded, Encoder
+from seqkit.nn.initialisation import initialise_linear
+from seqkit.nn.masks import lengths_to_mask
+from seqkit.nn.pooling import Pooling
+
+if TYPE_CHECKING:
+    from seqkit.data.batch import Batch
+
+
+class VectorClassifier(nn.Module):
+    """One-to-one, the limit case without recurrence: one vector in, one label out.
+
+    Args:
+        input_size: Width of the vector.
+        hidden_size: Units of the hidden layer.
+        num_labels: Number of labels.
+        dropout: Share of hidden units zeroed in training.
+    """
+
+    def __init__(self, input_size: int, hidden_size: int, num_labels: int, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Linear(input_size, hidden_size), nn.ReLU(), nn.Dropout(dropout), nn.Linear(hidden_size, num_labels)
+        )
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Logits, float [batch, num_labels], from float [batch, input_size]."""
+        logits: Tensor = self.layers(features)
+        return logits
+
+
+class Classifier(nn.Module):
+    """Many-to-one: embedding -> encoder -> pooling -> head.
+
+    Args:
+        embedding: Module from a batch's values [batch, len, ...] to vectors [batch, len, size]; for real-valued
+            input `nn.Identity()`.
+        encoder: Recurrent or transformer encoder.
+        pooling: One vector for the sequence.
+        num_outputs: Labels, or numbers to predict.
+        dropout: Share of the pooled vector zeroed in training.
+        init: Starting weights of the head.
+    """
+
+    def __init__(
+        self,
+        embedding: nn.Module,
+        encoder: Encoder,
+        pooling: Pooling,
+        num_outputs: int,
+        dropout: float = 0.0,
+        init: str = "auto",
+    ) -> None:
+        super().__init__()
+        self.embedding = embedding
+        self.encoder = encoder
+        self.pooling = pooling
+        self.dropout = nn.Dropout(dropout)
+        self.head = nn.Linear(encoder.output_size, num_outputs)
+        initialise_linear(self.head, init)
+
+    def forward(self, batch: Batch, state: State | None = None) -> tuple[Tensor, Tensor | None]:
+        """(logits [batch, num_outputs]; attention weights [batch, len] of attention pooling, else None)."""
+        encoded = self.encoder(self.embedding(batch.values), batch.lengths, state)
+        pooled, weights = self.pooling(encoded)
+        return self.head(self.dropout(pooled)), weights
+
+
+class Tagger(nn.Module):
+    """Many-to-many, synced: encoder -> per-step head, with a CRF over the tags or without.
+
+    Args:
+        encoder: Recurrent or transformer encoder over word vectors.
+        num_tags: Number of tags.
+        crf: Scores of tag sequences; None leaves each step to itself.
+        dropout: Share of encoder outputs zeroed in training.
+    """
+
+    def __init__(self, encoder: Encoder, num_tags: int, crf: CRF | None, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.dropout = nn.Dropout(dropout)
+        self.head = nn.Linear(encoder.output_size, num_tags)
+        self.crf = crf
+
+    def forward(self, vectors: Tensor, lengths: Tensor) -> Tensor:
+        """Scores of each tag at each step, float [batch, len, num_tags], from vectors [batch, len, size]."""
+        encoded = self.encoder(vectors, lengths)
+        scores: Tensor = self.head(self.dropout(encoded.memory))
+        return scores
+
+    def loss(self, scores: Tensor, tags: Tensor, lengths: Tensor) -> Tensor:
+        """Negative log-likelihood of the tags int64 [batch, len], summed over the batch, in nats."""
+        if self.crf is not None:
+            return -self.crf.log_likelihood(scores, tags, lengths.to(scores.device)).sum()
+        mask = lengths_to_mask(lengths.to(scores.device), scores.size(1))
+        return nn.functional.cross_entropy(scores[mask], tags[mask], reduction="sum")
+
+
+class SourceEncoder(nn.Module):
+    """Encodes token ids: embedding -> encoder, the source side of many-to-many."""
+
+    def __init__(self, embedding: nn.Module, encoder: Encoder) -> None:
+        super().__init__()
+        self.embedding = embedding
+        self.encoder = encoder
+
+    def forward(self, batch: Batch) -> Encoded:
+        """Encodes int64 values [batch, len]."""
+        encoded: Encoded = self.encoder(self.embedding(batch.values), batch.lengths)
+        return encoded
+
+
+class EncoderDecoder(nn.Module):
+    """Many-to-many, and one-to-many where the source is a picture.
+
+    Args:
+        source: Module from a batch to `Encoded`.
+        decoder: Recurrent or transformer decoder.
+        label_smoothing: Probability spread evenly over the vocabulary in the training target.
+    """
+
+    def __init__(self, source: nn.Module, decoder: Decoder[Any], label_smoothing: float = 0.0) -> None:
+        super().__init__()
+        self.source = source
+        self.decoder = decoder
+        self.label_smoothing = label_smoothing
+        self.sampling_prob = 0.0
+
+    def start(self, src: Batch) -> Any:
+        """Decoder state for each row of the source."""
+        return self.decoder.start(self.source(src))
+
+    def step(self, tokens: Tensor, state: Any) -> tuple[Tensor, Any, Tensor | None]:
+        """One step of the decoder; makes this network a step model for `seqkit.decoding`."""
+        return self.decoder.step(tokens, state)
+
+    def forward(self, src: Batch, tgt: Batch) -> Tensor:
+        """Cross-entropy of the target in nats, summed over its tokens.
+
+        Args:
+            src: What the source module takes.
+            tgt: Target tokens, int64 [batch, len], from `bos_idx` to `eos_idx`.
+        """
+        inputs, wanted = tgt.values[:, :-1], tgt.values[:, 1:]
+        prob = self.sampling_prob if self.training else 0.0
+        features = self.decoder.forward(inputs, self.start(src), prob)
+        real = tgt.mask[:, 1:]                                      # padding never reaches the vocabulary
+        logits = self.decoder.project(features[real])
+        smoothing = self.label_smoothing if self.training else 0.0
+        return nn.functional.cross_entropy(logits.float(), wanted[real], reduction="sum", label_smoothing=smoothing)
+
+
+def count_parameters(model: nn.Module) -> int:
+    """Number of weights, each shared one once."""
+    return sum(p.numel() for p in model.parameters())
+

@@ -1,0 +1,161 @@
+"""Recurrent layers over padded batches: right by `lengths`, PyTorch's parameters, any cell."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
+
+from seqkit.errors import ConfigError, ShapeError
+from seqkit.nn.cells import State, get_cell
+from seqkit.nn.initialisation import initialise_recurrent
+
+
+class Recurrent(nn.RNNBase):
+    """One or more recurrent layers, in one or both directions, over a padded batch.
+
+    The parameters have PyTorch's names, so state dicts of `torch.nn.RNN`, `nn.LSTM` and `nn.GRU` load here and
+    the other way round. Padding changes no output, no final state and no gradient.
+
+    Args:
+        cell: `rnn_tanh`, `rnn_relu`, `lstm` or `gru`.
+        input_size: Width of each step's input.
+        hidden_size: Units of each layer and direction.
+        num_layers: Layers on top of each other.
+        bidirectional: Whether a second set of cells reads from each row's last step to its first.
+        dropout: Share of values zeroed between layers, in training.
+        init: `auto`, `torch`, `keras` or `identity`, see `initialisation.py`.
+        tbptt_steps: If above 0, gradients stop every so many steps (truncated backpropagation through time,
+            Williams & Peng 1990); outputs stay the same. One direction only.
+
+    Raises:
+        ConfigError: if `tbptt_steps` is asked for in both directions.
+        UnknownNameError: if the cell is unknown.
+
+    >>> layer = Recurrent("gru", 4, 8, bidirectional=True)
+    >>> outputs, (hidden,) = layer(torch.zeros(2, 5, 4), torch.tensor([5, 3]))
+    >>> outputs.shape, hidden.shape
+    (torch.Size([2, 5, 16]), torch.Size([2, 2, 8]))
+    """
+
+    def __init__(
+        self,
+        cell: str,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        *,
+        bidirectional: bool = False,
+        dropout: float = 0.0,
+        init: str = "auto",
+        tbptt_steps: int = 0,
+    ) -> None:
+        if tbptt_steps and bidirectional:
+            raise ConfigError("`tbptt_steps` carries a state forwards, so it needs `bidirectional` to be false.")
+        self.cell = get_cell(cell)
+        between = dropout if num_layers > 1 else 0.0
+        super().__init__(
+            self.cell.mode, input_size, hidden_size, num_layers,
+            batch_first=True, dropout=between, bidirectional=bidirectional,
+        )  # fmt: skip
+        self.num_directions = 2 if bidirectional else 1
+        self.output_size = hidden_size * self.num_directions
+        self.tbptt_steps = tbptt_steps
+        initialise_recurrent(self, cell, init)
+
+    def forward(self, inputs: Tensor, lengths: Tensor | None = None, state: State | None = None) -> tuple[Tensor, State]:
+        """Runs over the sequence.
+
+        Args:
+            inputs: float [batch, len, input_size], padding at the end of each row.
+            lengths: int64 [batch], 0 to len; None where every step is real.
+            state: Start, each float [num_layers * num_directions, batch, hidden_size]; None is zero.
+
+        Returns:
+            outputs, float [batch, len, num_directions * hidden_size], 0 at padding; final state in the layout of
+            `state`, each direction's own last step (a row of length 0 keeps its start).
+
+        Raises:
+            ShapeError: if `inputs`, `lengths` and `state` do not fit each other.
+        """
+        state = self._checked_state(inputs, lengths, state)
+        lengths = None if lengths is None else lengths.cpu()   # packing wants them there
+        if not self.tbptt_steps:
+            return self._run(inputs, lengths, state)
+        outputs = []
+        for start in range(0, inputs.size(1), self.tbptt_steps):
+            chunk = inputs[:, start : start + self.tbptt_steps]
+            left = None if lengths is None else (lengths - start).clamp(0, chunk.size(1))
+            output, state = self._run(chunk, left, tuple(part.detach() for part in state))
+            outputs.append(output)
+        return torch.cat(outputs, dim=1), state
+
+    def step(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
+        """One step of every layer, for decoding: float [batch, input_size] -> [batch, hidden_size] and state."""
+        parts: list[State] = []
+        for layer in range(self.num_layers):
+            before = tuple(part[layer] for part in state)
+            w_ih, w_hh, b_ih, b_hh = (getattr(self, f"{name}_l{layer}") for name in _WEIGHTS)
+            after = self.cell.step(inputs, before, w_ih, w_hh, b_ih, b_hh)
+            parts.append(after)
+            inputs = after[0]
+            if layer + 1 < self.num_layers:
+                inputs = nn.functional.dropout(inputs, self.dropout, self.training)
+        return inputs, tuple(torch.stack(layers) for layers in zip(*parts, strict=True))
+
+    def zero_state(self, batch: int, like: Tensor) -> State:
+        """The state before any step: zeros in the dtype and on the device of `like`."""
+        shape = (self.num_layers * self.num_directions, batch, self.hidden_size)
+        return tuple(like.new_zeros(shape) for _ in range(self.cell.num_states))
+
+    def _checked_state(self, inputs: Tensor, lengths: Tensor | None, state: State | None) -> State:
+        if inputs.dim() != 3 or inputs.size(2) != self.input_size:
+            raise ShapeError(f"inputs must be [batch, len, {self.input_size}], got {list(inputs.shape)}.")
+        batch, max_len, _ = inputs.shape
+        if lengths is not None and lengths.shape != (batch,):
+            raise ShapeError(f"lengths must be [{batch}], got {list(lengths.shape)}.")
+        if lengths is not None and batch and int(lengths.max()) > max_len:
+            raise ShapeError(f"lengths go up to {int(lengths.max())}, but inputs have {max_len} steps.")
+        if state is None:
+            return self.zero_state(batch, inputs)
+        shape = (self.num_layers * self.num_directions, batch, self.hidden_size)
+        if len(state) != self.cell.num_states or any(part.shape != shape for part in state):
+            got = [list(part.shape) for part in state]
+            raise ShapeError(f"state must be {self.cell.num_states} tensors of {list(shape)}, got {got}.")
+        return state
+
+    def _run(self, inputs: Tensor, lengths: Tensor | None, state: State) -> tuple[Tensor, State]:
+        if lengths is None or bool((lengths == inputs.size(1)).all()):
+            return self._fused(inputs, None, state)
+        if bool((lengths > 0).all()):
+            return self._run_packed(inputs, lengths, state)
+        outputs, final = self._run_packed(inputs, lengths.clamp(min=1), state)
+        some = (lengths > 0).to(inputs.device)
+        kept = tuple(torch.where(some.view(1, -1, 1), new, old) for new, old in zip(final, state, strict=True))
+        return outputs * some.view(-1, 1, 1), kept
+
+    def _run_packed(self, inputs: Tensor, lengths: Tensor, state: State) -> tuple[Tensor, State]:
+        packed = pack_padded_sequence(inputs, lengths, batch_first=True, enforce_sorted=False)
+        order, back = packed.sorted_indices, packed.unsorted_indices
+        assert order is not None and back is not None
+        sorted_state = tuple(part.index_select(1, order) for part in state)
+        data, final = self._fused(packed.data, packed.batch_sizes, sorted_state)
+        ragged = PackedSequence(data, packed.batch_sizes, order, back)
+        outputs, _ = pad_packed_sequence(ragged, batch_first=True, total_length=inputs.size(1))
+        return outputs, tuple(part.index_select(1, back) for part in final)
+
+    def _fused(self, data: Tensor, batch_sizes: Tensor | None, state: State) -> tuple[Tensor, State]:
+        """PyTorch's own kernel (cuDNN, oneDNN or its native loop), packed where `batch_sizes` is given."""
+        initial: Any = state[0] if self.cell.num_states == 1 else list(state)
+        weights, dropout = self._flat_weights, self.dropout if self.training else 0.0
+        common = (weights, True, self.num_layers, dropout, self.training, self.bidirectional)
+        if batch_sizes is None:
+            output, *final = self.cell.sequence(data, initial, *common, True)
+        else:
+            output, *final = self.cell.sequence(data, batch_sizes, initial, *common)
+        return output, tuple(final)
+
+
+_WEIGHTS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")

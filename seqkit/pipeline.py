@@ -1,0 +1,131 @@
+"""The live part of a task: raw example -> numbers -> network -> answer -> score."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+
+from seqkit.errors import ConfigError
+from seqkit.prediction import Prediction
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
+
+    from seqkit.decoding.options import DecodingOptions
+
+ExampleT = TypeVar("ExampleT")
+ItemT = TypeVar("ItemT")
+
+
+class Movable(Protocol):
+    """A batch: it can go to a device as a whole."""
+
+    def to(self, device: torch.device) -> Any:
+        """The same batch on that device."""
+
+
+BatchT = TypeVar("BatchT", bound=Movable)
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What a metric says of a split.
+
+    Attributes:
+        values: Score by name; the task's selecting metric is among them.
+        signature: How the score was computed, enough to compute it again elsewhere.
+        tables: Further tables of the report, rows of plain values by table name.
+    """
+
+    values: dict[str, float]
+    signature: str
+    tables: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+
+
+class Pipeline(ABC, Generic[ExampleT, ItemT, BatchT]):
+    """Vocabularies, network, decoding and metric of one task, ready to train or to answer.
+
+    `model` is the network; its state dict is what a run keeps. Everything else that is learned from data goes
+    to `save` and comes back by the task's `load`.
+    """
+
+    model: nn.Module
+    config: Any
+    """The task's settings, resolved: what data decided (the width of pretrained vectors) is filled in."""
+    notes: Sequence[str] = ()
+    """What the user should know of the preprocessing, such as the coverage of pretrained vectors."""
+
+    @abstractmethod
+    def save(self, folder: Path) -> None:
+        """Writes vocabularies, tokenisers and labels into `folder`."""
+
+    @abstractmethod
+    def encode(self, example: ExampleT) -> ItemT:
+        """A labelled example as numbers."""
+
+    @abstractmethod
+    def encode_input(self, raw: Any) -> ItemT:
+        """An unlabelled input as numbers.
+
+        Raises:
+            DataError: if it is no input of this task.
+        """
+
+    @abstractmethod
+    def raw_input(self, example: ExampleT) -> Any:
+        """What `predict` would be given for this example."""
+
+    @abstractmethod
+    def length(self, item: ItemT) -> int:
+        """Steps of the item, to put items of like length into one batch."""
+
+    @abstractmethod
+    def collate(self, items: Sequence[ItemT]) -> BatchT:
+        """Items as one padded batch."""
+
+    @abstractmethod
+    def loss(self, batch: BatchT) -> tuple[Tensor, Tensor]:
+        """(sum of the loss in nats, number of units it is summed over) of a batch."""
+
+    @abstractmethod
+    def predict(self, items: Sequence[ItemT], batch: BatchT) -> list[Prediction]:
+        """Answers to the batch that `items` were collated into, `input` still to be filled in."""
+
+    @abstractmethod
+    def score(self, examples: Sequence[ExampleT], predictions: Sequence[Prediction]) -> Scores:
+        """Scores of predictions made for `examples`."""
+
+    def fixed_features(self, inputs: Sequence[Any]) -> None:
+        """Computes what stays fixed while training (cached picture features) for these raw inputs."""
+
+    def parameter_groups(self, lr: float) -> list[dict[str, Any]]:
+        """Parameters for the optimizer, by learning rate."""
+        return [{"params": [p for p in self.model.parameters() if p.requires_grad], "lr": lr}]
+
+    def before_step(self, step: int) -> None:
+        """Called before each training step, counted from 0, for whatever follows a schedule."""
+
+    def set_decoding(self, changes: dict[str, Any]) -> None:
+        """Changes decoding settings, such as `beam_size`, of a task that generates.
+
+        Raises:
+            ConfigError: if the task does not decode.
+        """
+        if changes:
+            raise ConfigError(f"{', '.join(sorted(changes))}: this task does not generate, so it has no such setting.")
+
+    def ensemble_with(self, others: Sequence[Pipeline[ExampleT, ItemT, BatchT]]) -> None:
+        """Answers from now on by the mean of this and other networks, of the same task and vocabularies.
+
+        Raises:
+            ConfigError: if the task cannot.
+        """
+        raise ConfigError("This task cannot answer by an ensemble.")
+
+    def summary(self) -> dict[str, Any]:
+        """What the model card should tell of the preprocessing, such as the size of the vocabulary."""
+        return {}

@@ -1,0 +1,64 @@
+"""From raw inputs to answers in input order, batch by batch, memory flat."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import torch
+
+from seqkit.data.batching import make_batches
+from seqkit.pipeline import Pipeline
+from seqkit.prediction import Prediction
+
+WINDOW = 32
+"""Batches' worth of inputs that are read ahead and sorted by length together."""
+
+
+def predict_stream(
+    pipeline: Pipeline[Any, Any, Any],
+    raws: Iterable[Any],
+    *,
+    batch_size: int = 32,
+    device: torch.device | None = None,
+) -> Iterator[Prediction]:
+    """Answers in the order of the inputs; only a window of inputs is held at a time.
+
+    Args:
+        pipeline: Its network is put into evaluation mode.
+        raws: Raw inputs, any number.
+        batch_size: Inputs a batch; the answers do not depend on it.
+        device: Where the network is; None is where its weights are.
+    """
+    iterator = iter(raws)
+    while window := list(itertools.islice(iterator, WINDOW * batch_size)):
+        yield from predict_window(pipeline, window, batch_size=batch_size, device=device)
+
+
+@torch.inference_mode()
+def predict_window(
+    pipeline: Pipeline[Any, Any, Any],
+    raws: Sequence[Any],
+    *,
+    batch_size: int = 32,
+    device: torch.device | None = None,
+) -> list[Prediction]:
+    """Answers to a list of inputs, in its order; inputs of like length share a batch."""
+    pipeline.model.eval()
+    device = device or device_of(pipeline)
+    pipeline.fixed_features(raws)
+    items = [pipeline.encode_input(raw) for raw in raws]
+    answers: list[Prediction | None] = [None] * len(items)
+    for indices in make_batches([pipeline.length(i) for i in items], batch_size=batch_size):
+        chosen = [items[i] for i in indices]
+        batch = pipeline.collate(chosen).to(device)
+        for index, answer in zip(indices, pipeline.predict(chosen, batch), strict=True):
+            answers[index] = dataclasses.replace(answer, input=raws[index])
+    return [answer for answer in answers if answer is not None]
+
+
+def device_of(pipeline: Pipeline[Any, Any, Any]) -> torch.device:
+    """Where the pipeline's weights are."""
+    return next(pipeline.model.parameters()).device

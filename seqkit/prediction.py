@@ -1,0 +1,58 @@
+"""One answer for every task: the same keys, whatever the shape. Torch-free."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Alternative:
+    """A further answer.
+
+    Attributes:
+        output: As the main output of the task.
+        score: Log-probability, in nats.
+        confidence: Probability of this answer, 0 to 1.
+    """
+
+    output: Any
+    score: float
+    confidence: float
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a run answers to one input.
+
+    Attributes:
+        input: The input as given.
+        output: Label, sentence or entities: what the task is asked for.
+        score: Log-probability of the output, in nats (for a sequence: of the whole sequence).
+        confidence: 0 to 1; for a sequence the geometric mean of its tokens' probabilities.
+        alternatives: Best answers in order, the output itself first.
+        detail: What only this task can say, such as `entities` or `probabilities`.
+        text: The output as one line for people.
+    """
+
+    input: Any
+    output: Any
+    score: float
+    confidence: float
+    alternatives: list[Alternative] = field(default_factory=list)
+    detail: dict[str, Any] = field(default_factory=dict)
+    text: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, ready for `json.dumps`; the task's detail stands beside the common keys."""
+        return {
+            "input": self.input,
+            "output": self.output,
+            "score": round(self.score, 6),
+            "confidence": round(self.confidence, 6),
+            "alternatives": [
+                {"output": a.output, "score": round(a.score, 6), "confidence": round(a.confidence, 6)}
+                for a in self.alternatives
+            ],
+            **self.detail,
+        }

@@ -1,0 +1,159 @@
+"""A run is a folder: settings, preprocessing, weights, scores and history; nothing else is needed to use it.
+
+Torch-free. `manifest.json` names the files that prediction needs with their sums, so that a missing or altered
+one is an error with a name and not a wrong answer; the weights carry their own sum (`weights.py`).
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import seqkit
+from seqkit.config import dump_yaml, from_dict, read_yaml, to_dict
+from seqkit.errors import ConfigError, RunError
+from seqkit.files import replacing, sha256, write_text
+from seqkit.registry import get_task
+from seqkit.task import Task
+
+FORMAT = 1
+"""Version of the folder's layout; a newer one is refused, older ones load for ever."""
+
+CONFIG, MANIFEST, WEIGHTS, METRICS = "config.yaml", "manifest.json", "model.safetensors", "metrics.json"
+HISTORY, CARD, PREPROCESSING = "history.csv", "README.md", "preprocessing"
+
+
+@dataclass(frozen=True)
+class Run:
+    """An existing run folder whose settings and preprocessing are whole.
+
+    Attributes:
+        path: The folder.
+        task: Its task.
+        config: The settings it was trained with.
+    """
+
+    path: Path
+    task: Task[Any, Any]
+    config: Any
+
+    @property
+    def weights(self) -> Path:
+        """File of the best epoch's weights."""
+        return self.path / WEIGHTS
+
+    @property
+    def preprocessing(self) -> Path:
+        """Folder of vocabularies, tokenisers and labels."""
+        return self.path / PREPROCESSING
+
+    def metrics(self) -> dict[str, Any]:
+        """What `metrics.json` holds; empty where training has not ended."""
+        path = self.path / METRICS
+        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+
+def open_run(path: str | Path) -> Run:
+    """The run in a folder, its files checked against the manifest.
+
+    Raises:
+        RunError: if the folder is no run, a file is missing or altered, or the format is newer than this seqkit.
+    """
+    path = Path(path)
+    manifest = _read_manifest(path)
+    for name, digest in manifest["files"].items():
+        file = path / name
+        if not file.resolve().is_relative_to(path.resolve()):
+            raise RunError(f"{path / MANIFEST}: names a file outside the run, {name!r}.")
+        if not file.is_file():
+            raise RunError(f"{file}: missing; this run cannot be used without it.")
+        if sha256(file) != digest:
+            raise RunError(f"{file}: has changed since seqkit wrote it; restore it, or train again.")
+    task = get_task(manifest["task"])
+    try:
+        config = from_dict(task.Config, read_yaml(path / CONFIG))
+    except ConfigError as error:
+        raise RunError(f"{path / CONFIG}: {error}") from None
+    return Run(path, task, config)
+
+
+def prepare_folder(path: Path, *, overwrite: bool = False) -> Path:
+    """Makes the folder of a new run.
+
+    Raises:
+        RunError: if it holds something already (unless that is a run and `overwrite` is set), or cannot be made.
+    """
+    try:
+        occupied = path.exists() and (not path.is_dir() or any(path.iterdir()))
+        if occupied and not (overwrite and (path / MANIFEST).is_file()):
+            allowed = "choose another --out" + (", or add --overwrite" if (path / MANIFEST).is_file() else "")
+            raise RunError(f"{path}: exists and is not empty; {allowed}.")
+        path.mkdir(parents=True, exist_ok=True)
+        with replacing(path / MANIFEST):
+            pass                                            # finds a folder that cannot be written to, early
+        (path / MANIFEST).unlink()
+        for old in (METRICS, HISTORY, WEIGHTS, CARD, CONFIG):
+            (path / old).unlink(missing_ok=True)
+        shutil.rmtree(path / PREPROCESSING, ignore_errors=True)
+    except OSError as error:
+        raise RunError(f"{path}: cannot be written ({error.strerror or error}).") from error
+    return path
+
+
+def next_run_name(task: str, parent: Path = Path("runs")) -> Path:
+    """The first free name of the form `runs/sentiment-1`."""
+    number = 1
+    while (parent / f"{task}-{number}").exists():
+        number += 1
+    return parent / f"{task}-{number}"
+
+
+def write_settings(path: Path, task: str, config: Any) -> None:
+    """Writes the settings and, over all files that prediction needs, the manifest; preprocessing is there already."""
+    write_text(path / CONFIG, dump_yaml(to_dict(config)))
+    files = [path / CONFIG, *sorted((path / PREPROCESSING).rglob("*"))]
+    sums = {file.relative_to(path).as_posix(): sha256(file) for file in files if file.is_file()}
+    manifest = {"format": FORMAT, "task": task, "seqkit": seqkit.__version__, "files": sums}
+    write_text(path / MANIFEST, json.dumps(manifest, indent=2) + "\n")
+
+
+def write_metrics(path: Path, metrics: Mapping[str, Any]) -> None:
+    """Writes scores with what is needed to read them."""
+    write_text(path / METRICS, json.dumps(metrics, indent=2, ensure_ascii=False) + "\n")
+
+
+def write_history(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Writes a row for each epoch so far."""
+    table = io.StringIO()
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    writer = csv.DictWriter(table, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text(path / HISTORY, table.getvalue())
+
+
+def _read_manifest(path: Path) -> dict[str, Any]:
+    if not path.is_dir():
+        raise RunError(f"{path}: no such run folder.")
+    file = path / MANIFEST
+    if not file.is_file():
+        found = ", ".join(sorted(os.listdir(path))[:5]) or "nothing"
+        raise RunError(f"{path}: not a run folder, {MANIFEST} is missing (found {found}).")
+    try:
+        manifest: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        version, task, files = manifest["format"], manifest["task"], manifest["files"]
+        if not (isinstance(version, int) and isinstance(task, str) and isinstance(files, dict)):
+            raise ValueError("wrong types")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RunError(f"{file}: not a run's manifest ({error}).") from None
+    if version > FORMAT:
+        raise RunError(f"{path}: written in format {version} by seqkit {manifest.get('seqkit')}; this seqkit "
+                       f"({seqkit.__version__}) reads up to {FORMAT}: upgrade seqkit.")  # fmt: skip
+    return manifest

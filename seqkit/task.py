@@ -1,0 +1,143 @@
+"""What a task must say of itself, before torch is imported.
+
+A task is a torch-free description: its name, its settings, how its data is read. The live parts (vocabularies,
+network, decoding, metric) are its `Pipeline`, made by `fit` or `load` when they are needed.
+"""
+
+from __future__ import annotations
+
+import importlib.resources
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+
+from seqkit.config import read_yaml
+from seqkit.errors import ConfigError, DataError, UnknownNameError
+
+if TYPE_CHECKING:
+    from importlib.abc import Traversable
+
+    from seqkit.pipeline import Pipeline
+
+ConfigT = TypeVar("ConfigT")
+ExampleT = TypeVar("ExampleT")
+
+
+@dataclass(frozen=True)
+class Splits(Generic[ExampleT]):
+    """Labelled examples by split.
+
+    Attributes:
+        train, dev, test: Examples; a split that the source lacks is empty.
+        source: Where they come from, for people.
+        notes: What the reader wants to be known, such as pairs left out.
+    """
+
+    train: Sequence[ExampleT] = ()
+    dev: Sequence[ExampleT] = ()
+    test: Sequence[ExampleT] = ()
+    source: str = ""
+    notes: Sequence[str] = field(default_factory=tuple)
+
+    def get(self, name: str) -> Sequence[ExampleT]:
+        """The split of that name.
+
+        Raises:
+            UnknownNameError: if it is not train, dev or test.
+            DataError: if the source has no examples for it.
+        """
+        if name not in ("train", "dev", "test"):
+            raise UnknownNameError("split", name, ("train", "dev", "test"))
+        examples: Sequence[ExampleT] = getattr(self, name)
+        if not examples:
+            have = [n for n in ("train", "dev", "test") if getattr(self, n)]
+            raise DataError(f"{self.source}: no {name} split; found {', '.join(have) or 'none'}.")
+        return examples
+
+
+class Task(ABC, Generic[ConfigT, ExampleT]):
+    """One shape of recurrent network at work on one kind of data."""
+
+    name: ClassVar[str]
+    """What the user types."""
+    shape: ClassVar[str]
+    """many-to-one, one-to-many, many-to-many, or many-to-many (synced)."""
+    summary: ClassVar[str]
+    """One line: what goes in, what comes out."""
+    metric: ClassVar[str]
+    """Key of the score that selects the best epoch; higher is better."""
+    example: ClassVar[str]
+    """An input that a first `seqkit predict` can be tried with; empty where a text makes no sense."""
+    Config: type[ConfigT]
+    """Frozen dataclass of sections; it has `data`, `model` and `training` at least."""
+
+    @abstractmethod
+    def read(self, config: ConfigT) -> Splits[ExampleT]:
+        """The labelled data that `config.data` names, or the built-in sample where it names none."""
+
+    @abstractmethod
+    def fit(self, config: ConfigT, train: Sequence[ExampleT]) -> Pipeline[Any, Any, Any]:
+        """A pipeline with vocabularies learned from `train` and an untrained network."""
+
+    @abstractmethod
+    def load(self, config: ConfigT, folder: Path) -> Pipeline[Any, Any, Any]:
+        """The pipeline whose preprocessing was saved in `folder`, its network's weights still to come."""
+
+    def read_frame(self, config: ConfigT, frame: Any) -> Splits[ExampleT]:
+        """The labelled data in a pandas DataFrame.
+
+        Raises:
+            ConfigError: if the task takes none.
+        """
+        raise ConfigError(f"{self.name}: takes no DataFrame; give a path.")
+
+    def input_column(self, config: ConfigT) -> str:
+        """Column of a DataFrame that holds the inputs to answer."""
+        return "text"
+
+    def other_data(self, path: Path) -> dict[str, Any]:
+        """Values of `config.data` for other data of the same format: a folder as a whole, a file as its test split."""
+        values: dict[str, Any] = {"path": None, "train": None, "dev": None, "test": None}
+        return {**values, "path" if path.is_dir() else "test": str(path)}
+
+    def inputs(self, path: Path) -> Iterable[Any]:
+        """Unlabelled inputs of `predict --input PATH`, one by one; the default is a line each."""
+        from seqkit.data.readers import iter_lines
+
+        return iter_lines(path)
+
+    def recipe_names(self) -> list[str]:
+        """Names of the settings files that come with the task."""
+        folder = self._recipe_folder()
+        if not folder.is_dir():
+            return []
+        return sorted(p.name[: -len(".yaml")] for p in folder.iterdir() if p.name.endswith(".yaml"))
+
+    def recipe(self, name: str) -> dict[str, Any]:
+        """The settings of one recipe.
+
+        Raises:
+            UnknownNameError: if the task has no such recipe.
+        """
+        if name not in self.recipe_names():
+            raise UnknownNameError(f"recipe of {self.name}", name, self.recipe_names())
+        with importlib.resources.as_file(self._recipe_folder() / f"{name}.yaml") as path:
+            return read_yaml(path)
+
+    def _recipe_folder(self) -> Traversable:
+        """`recipes` beside the module that defines the task."""
+        package = sys.modules[type(self).__module__].__package__ or type(self).__module__
+        return importlib.resources.files(package) / "recipes"
+
+
+def split_off(examples: Sequence[ExampleT], share: float, seed: int) -> tuple[list[ExampleT], list[ExampleT]]:
+    """(rest, drawn): a share of the examples drawn at random, at least one, both in their old order."""
+    import random
+
+    count = max(1, round(len(examples) * share))
+    drawn = set(random.Random(seed).sample(range(len(examples)), min(count, len(examples) - 1)))
+    rest = [e for i, e in enumerate(examples) if i not in drawn]
+    return rest, [e for i, e in enumerate(examples) if i in drawn]

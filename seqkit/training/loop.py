@@ -1,0 +1,255 @@
+"""The training loop: batches of like length, one update a step, the best epoch kept by the task's own metric."""
+
+from __future__ import annotations
+
+import math
+import random
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LambdaLR
+
+from seqkit.config import TrainingConfig
+from seqkit.data.batching import make_batches
+from seqkit.errors import ConfigError, SeqkitError
+from seqkit.pipeline import Pipeline, Scores
+from seqkit.predicting import predict_window
+from seqkit.run import WEIGHTS, write_history
+from seqkit.training.report import Reporter
+from seqkit.training.schedules import build_optimizer, build_schedule
+from seqkit.weights import load_weights, save_weights
+
+
+@dataclass
+class TrainingState:
+    """Where a training stands; everything that changes from epoch to epoch.
+
+    Attributes:
+        epoch: Epochs done.
+        step: Updates done.
+        best: Best dev score so far.
+        best_epoch: The epoch of that score.
+        stale: Epochs since then.
+        history: A row for each epoch.
+        best_scores: Scores of the best epoch.
+    """
+
+    epoch: int = 0
+    step: int = 0
+    best: float = -math.inf
+    best_epoch: int = 0
+    stale: int = 0
+    history: list[dict[str, Any]] = field(default_factory=list)
+    best_scores: Scores | None = None
+
+
+class LossModule(nn.Module):
+    """The pipeline's loss as a module's forward, so that wrappers (several processes, autocast) see it."""
+
+    def __init__(self, pipeline: Pipeline[Any, Any, Any]) -> None:
+        super().__init__()
+        self.network = pipeline.model
+        self.pipeline = pipeline
+
+    def forward(self, batch: Any) -> tuple[Tensor, Tensor]:
+        """(sum of the loss, number of units) of a batch."""
+        return self.pipeline.loss(batch)
+
+
+class Trainer:
+    """Trains a pipeline's network on one device.
+
+    Args:
+        pipeline: The network and its task.
+        config: How to train.
+        metric: Key of the dev score that selects the best epoch; higher is better.
+        folder: The run folder; history and the best epoch's weights are written as they come.
+        reporter: Who hears of it.
+
+    Raises:
+        ConfigError: if the device asked for is not there.
+    """
+
+    def __init__(
+        self,
+        pipeline: Pipeline[Any, Any, Any],
+        config: TrainingConfig,
+        metric: str,
+        folder: Path,
+        reporter: Reporter,
+    ) -> None:
+        self.pipeline = pipeline
+        self.config = config
+        self.metric = metric
+        self.folder = folder
+        self.reporter = reporter
+        self.state = TrainingState()
+        self.accelerator = build_accelerator(config)
+        self.device = self.accelerator.device
+        self.plateau_factor = 1.0
+
+    def fit(self, train: Sequence[Any], dev: Sequence[Any]) -> TrainingState:
+        """Trains until the epochs are over or the dev metric stands still, and leaves the best weights loaded.
+
+        Args:
+            train: Labelled examples to learn from.
+            dev: Labelled examples that choose the best epoch.
+
+        Raises:
+            SeqkitError: if the loss is no longer a number.
+        """
+        items = [self.pipeline.encode(example) for example in train]
+        dev_items = [self.pipeline.encode(example) for example in dev]
+        lengths = [self.pipeline.length(item) for item in items]
+        model, optimizer, schedule = self._prepare(len(self._batches(lengths, 0)))
+        for epoch in range(1, self.config.epochs + 1):
+            began = time.perf_counter()
+            train_loss, norm = self._train_epoch(model, optimizer, schedule, items, lengths, epoch)
+            trained = time.perf_counter() - began
+            self.reporter.scoring("dev")
+            dev_loss = self._mean_loss(dev_items)
+            scores = self.score(dev)
+            row = {
+                "epoch": epoch, "step": self.state.step, "train_loss": train_loss, "dev_loss": dev_loss,
+                **{f"dev_{name}": value for name, value in scores.values.items()},
+                "lr": optimizer.param_groups[0]["lr"], "gradient_norm": norm,
+                "train_seconds": round(trained, 2), "seconds": round(time.perf_counter() - began, 2),
+            }  # fmt: skip
+            self._close_epoch(row, scores)
+            self._follow_plateau(optimizer, schedule)
+            if self.config.patience and self.state.stale >= self.config.patience:
+                self.reporter.note(f"Stopped: {self.metric} has not risen for {self.state.stale} epochs.")
+                break
+        load_weights(self.pipeline.model, self.folder / WEIGHTS)
+        return self.state
+
+    def score(self, examples: Sequence[Any]) -> Scores:
+        """Scores of real predictions for labelled examples."""
+        return score_examples(self.pipeline, examples, device=self.device)
+
+    def _prepare(self, batches: int) -> tuple[nn.Module, Optimizer, LambdaLR]:
+        optimizer = build_optimizer(self.config, self.pipeline.parameter_groups(self.config.lr))
+        model, optimizer = self.accelerator.prepare(LossModule(self.pipeline), optimizer)
+        total = self.config.epochs * math.ceil(batches / self.config.accumulate)
+        return model, optimizer, build_schedule(self.config, optimizer, total)
+
+    def _batches(self, lengths: Sequence[int], epoch: int) -> list[list[int]]:
+        """The epoch's batches, a function of the seed and the epoch alone."""
+        rng = random.Random(f"{self.config.seed} {epoch}")
+        size, tokens = self.config.batch_size, self.config.batch_tokens
+        return make_batches(lengths, batch_size=size, batch_tokens=tokens, rng=rng)
+
+    def _train_epoch(
+        self,
+        model: nn.Module,
+        optimizer: Optimizer,
+        schedule: LambdaLR,
+        items: Sequence[Any],
+        lengths: Sequence[int],
+        epoch: int,
+    ) -> tuple[float, float]:
+        """(mean training loss in nats a unit, mean norm of the gradient before clipping)."""
+        batches = self._batches(lengths, epoch)
+        self.reporter.epoch_started(epoch, self.config.epochs, len(batches))
+        self.pipeline.model.train()
+        total, units, norms = 0.0, 0, []
+        for group in _groups(batches, self.config.accumulate):
+            self.pipeline.before_step(self.state.step)
+            optimizer.zero_grad()
+            for indices in group:
+                batch = self.pipeline.collate([items[i] for i in indices]).to(self.device)
+                with self.accelerator.autocast():
+                    loss, count = model(batch)
+                self.accelerator.backward(loss / count / len(group))
+                total, units = total + self._checked(loss), units + int(count)
+                self.reporter.batch_done(total / units)
+            norms.append(self._clip(model))
+            optimizer.step()
+            schedule.step()
+            self.state.step += 1
+        return total / units, sum(norms) / len(norms)
+
+    def _checked(self, loss: Tensor) -> float:
+        value = float(loss.detach())
+        if not math.isfinite(value):
+            raise SeqkitError(
+                f"The loss became {value} at step {self.state.step}: try a lower `training.lr` "
+                f"(now {self.config.lr}) or a smaller `training.clip_norm` (now {self.config.clip_norm})."
+            )
+        return value
+
+    def _clip(self, model: nn.Module) -> float:
+        limit = self.config.clip_norm or math.inf
+        return float(self.accelerator.clip_grad_norm_(model.parameters(), limit))
+
+    @torch.no_grad()
+    def _mean_loss(self, items: Sequence[Any]) -> float:
+        self.pipeline.model.eval()
+        total, units = 0.0, 0
+        lengths = [self.pipeline.length(item) for item in items]
+        for indices in make_batches(lengths, batch_size=self.config.batch_size):
+            loss, count = self.pipeline.loss(self.pipeline.collate([items[i] for i in indices]).to(self.device))
+            total, units = total + float(loss), units + int(count)
+        return total / max(1, units)
+
+    def _close_epoch(self, row: dict[str, Any], scores: Scores) -> None:
+        state, value = self.state, scores.values[self.metric]
+        state.epoch += 1
+        state.history.append(row)
+        is_best = value > state.best
+        if is_best:
+            state.best, state.best_epoch, state.stale, state.best_scores = value, state.epoch, 0, scores
+            save_weights(self.pipeline.model, self.folder / WEIGHTS)
+        else:
+            state.stale += 1
+        write_history(self.folder, state.history)
+        self.reporter.epoch_done(row, is_best)
+
+    def _follow_plateau(self, optimizer: Optimizer, schedule: LambdaLR) -> None:
+        """Halves every learning rate once the dev metric has stood still for the plateau's patience."""
+        if self.config.schedule != "plateau" or self.state.stale == 0:
+            return
+        if self.state.stale % (self.config.plateau_patience + 1) == 0:
+            schedule.base_lrs = [lr * 0.5 for lr in schedule.base_lrs]
+            for group, lr in zip(optimizer.param_groups, schedule.base_lrs, strict=True):
+                group["lr"] = lr
+
+
+def build_accelerator(config: TrainingConfig) -> Accelerator:
+    """Accelerate's view of the device asked for.
+
+    Raises:
+        ConfigError: if it is not there, or cannot do the precision asked for.
+    """
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not there.get(config.device, True):
+        raise ConfigError(f"`training.device` is {config.device}, but torch finds none here; use auto or cpu.")
+    on_cpu = config.device == "cpu" or not any(there.values())
+    if config.precision == "fp16" and (on_cpu or not there["cuda"]):
+        raise ConfigError("`training.precision` fp16 needs a CUDA device; bf16 works on a CPU too.")
+    return Accelerator(cpu=on_cpu, mixed_precision=config.precision)
+
+
+def score_examples(
+    pipeline: Pipeline[Any, Any, Any],
+    examples: Sequence[Any],
+    *,
+    batch_size: int = 32,
+    device: torch.device | None = None,
+) -> Scores:
+    """Scores of what the pipeline predicts from the raw inputs of labelled examples."""
+    raws = [pipeline.raw_input(example) for example in examples]
+    return pipeline.score(examples, predict_window(pipeline, raws, batch_size=batch_size, device=device))
+
+
+def _groups(batches: list[list[int]], size: int) -> Iterator[list[list[int]]]:
+    """Batches whose gradients make one update."""
+    for start in range(0, len(batches), size):
+        yield batches[start : start + size]

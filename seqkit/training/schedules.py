@@ -1,0 +1,68 @@
+"""How the learning rate, and the share of the network's own words in its input, change over training."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from torch.optim import SGD, Adam, AdamW, Optimizer
+from torch.optim.lr_scheduler import LambdaLR
+
+from seqkit.config import TrainingConfig
+from seqkit.errors import UnknownNameError
+
+
+def build_optimizer(config: TrainingConfig, groups: list[dict[str, Any]]) -> Optimizer:
+    """The optimizer over parameter groups that bring their own learning rates."""
+    if config.optimizer == "sgd":
+        return SGD(groups, lr=config.lr, momentum=config.momentum, weight_decay=config.weight_decay)
+    kind = AdamW if config.optimizer == "adamw" else Adam
+    return kind(groups, lr=config.lr, weight_decay=config.weight_decay)
+
+
+def build_schedule(config: TrainingConfig, optimizer: Optimizer, total_steps: int) -> LambdaLR:
+    """The learning rate's factor at each step; what plateau does at the end of an epoch is the loop's."""
+    return LambdaLR(optimizer, lambda step: rate_factor(config, step, total_steps))
+
+
+def rate_factor(config: TrainingConfig, step: int, total_steps: int) -> float:
+    """Factor of the learning rate at a step, counted from 0: a linear rise over the warm-up, then the schedule."""
+    if step < config.warmup_steps:
+        return (step + 1) / config.warmup_steps
+    done = (step - config.warmup_steps) / max(1, total_steps - config.warmup_steps)
+    if config.schedule == "linear":
+        return max(0.0, 1 - done)
+    if config.schedule == "cosine":
+        return 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
+    if config.schedule == "inverse_sqrt":
+        return math.sqrt(max(1, config.warmup_steps) / max(1, step + 1))
+    return 1.0
+
+
+def sampling_probability(kind: str, step: int, start: float, end: float, steps: int) -> float:
+    """Probability that a decoder reads its own choice at a training step (Bengio et al. 2015, section 2.4).
+
+    Args:
+        kind: `linear`, `exponential` or `inverse_sigmoid`: how the probability of the given token falls.
+        step: Training step, from 0.
+        start, end: Probability of an own choice at the first step and after `steps` of them.
+        steps: Training steps that the change takes.
+
+    >>> [round(sampling_probability("linear", s, 0.0, 0.5, 10), 2) for s in (0, 5, 20)]
+    [0.0, 0.25, 0.5]
+    """
+    done = min(1.0, step / max(1, steps))
+    if kind == "linear":
+        share = done
+    elif kind == "exponential":
+        share = (1 - 0.01**done) / 0.99
+    elif kind == "inverse_sigmoid":
+        share = (_sigmoid(done) - _sigmoid(0)) / (_sigmoid(1) - _sigmoid(0))
+    else:
+        raise UnknownNameError("sampling schedule", kind, ("linear", "exponential", "inverse_sigmoid"))
+    return start + (end - start) * share
+
+
+def _sigmoid(done: float) -> float:
+    """An S from 0 to 1 around the middle of the change."""
+    return 1 / (1 + math.exp(-12 * (done - 0.5)))

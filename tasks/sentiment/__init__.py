@@ -1,0 +1,6 @@
+"""Sentiment, many-to-one: text -> label. Torch-free until something is trained or loaded."""
+
+from .config import SentimentConfig, SentimentData, SentimentModel
+from .task import SentimentTask
+
+__all__ = ["SentimentConfig", "SentimentData", "SentimentModel", "SentimentTask"]

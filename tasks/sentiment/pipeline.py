@@ -1,0 +1,220 @@
+"""Sentiment at work: cut, number, classify, score."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from seqkit.data.batch import Batch, move, pad
+from seqkit.data.codecs import Codec, VocabularyCodec, build_codec, load_codec
+from seqkit.data.vectors import start_from_vectors, vector_size
+from seqkit.errors import ConfigError, DataError, RunError
+from seqkit.metrics.classification import classification_scores
+from seqkit.nn import Classifier, Encoder, Pooling, TokenEmbedding
+from seqkit.pipeline import Pipeline, Scores
+from seqkit.prediction import Alternative, Prediction
+
+from .config import SentimentConfig
+from .task import Review
+
+_BREAK = re.compile(r"<br\s*/?>")
+"""Line breaks of web pages, which stand in many review collections."""
+
+
+@dataclass(frozen=True)
+class Item:
+    """A text as ids, and its label's index where it has one."""
+
+    ids: list[int]
+    label: int = -1
+
+
+@dataclass(frozen=True)
+class TextBatch:
+    """Texts, int64 [batch, len], and labels, int64 [batch]."""
+
+    text: Batch
+    labels: Tensor
+
+    def to(self, device: torch.device) -> TextBatch:
+        """The batch on that device."""
+        return move(self, device)
+
+
+class SentimentPipeline(Pipeline[Review, Item, TextBatch]):
+    """Text -> ids -> encoder -> label.
+
+    Args:
+        config: Settings.
+        codec: Cuts texts and numbers the units.
+        labels: Names of the labels, in the order of the network's outputs.
+
+    Raises:
+        ConfigError: if a sigmoid head meets another number of labels than two.
+    """
+
+    model: Classifier
+
+    def __init__(self, config: SentimentConfig, codec: Codec, labels: Sequence[str]) -> None:
+        if config.model.head == "sigmoid" and len(labels) != 2:
+            raise ConfigError(f"`model.head` sigmoid is for 2 labels; the data has {len(labels)}: {', '.join(labels)}.")
+        self.config = config
+        self.codec = codec
+        self.labels = list(labels)
+        self.label_index = {label: i for i, label in enumerate(labels)}
+        self.model = _build_model(config, len(codec), len(labels))
+
+    def save(self, folder: Path) -> None:
+        self.codec.save(folder, "text")
+        (folder / "labels.json").write_text(json.dumps(self.labels, ensure_ascii=False), encoding="utf-8")
+
+    def encode(self, example: Review) -> Item:
+        if example.label not in self.label_index:
+            raise DataError(f"Label {example.label!r} was not in the training data ({', '.join(self.labels)}).")
+        return Item(self._ids(example.text), self.label_index[example.label])
+
+    def encode_input(self, raw: Any) -> Item:
+        if not isinstance(raw, str):
+            raise DataError(f"Sentiment reads texts, got {type(raw).__name__}: {raw!r}.")
+        return Item(self._ids(raw))
+
+    def raw_input(self, example: Review) -> str:
+        return example.text
+
+    def length(self, item: Item) -> int:
+        return max(1, len(item.ids))
+
+    def collate(self, items: Sequence[Item]) -> TextBatch:
+        return TextBatch(pad([item.ids for item in items]), torch.tensor([item.label for item in items]))
+
+    def loss(self, batch: TextBatch) -> tuple[Tensor, Tensor]:
+        log_probs, _ = self._log_probs(batch)
+        loss = torch.nn.functional.nll_loss(log_probs, batch.labels, reduction="sum")
+        return loss, torch.tensor(len(batch.labels))
+
+    def predict(self, items: Sequence[Item], batch: TextBatch) -> list[Prediction]:
+        log_probs, weights = self._log_probs(batch)
+        rows = zip(items, log_probs.tolist(), strict=True)
+        return [
+            self._prediction(item, row, None if weights is None else weights[i, : self.length(item)].tolist())
+            for i, (item, row) in enumerate(rows)
+        ]
+
+    def score(self, examples: Sequence[Review], predictions: Sequence[Prediction]) -> Scores:
+        gold = [example.label for example in examples]
+        scores = classification_scores(gold, [p.output for p in predictions], self.labels)
+        tables = {
+            "labels": [{"label": name, **dataclasses.asdict(row)} for name, row in scores.per_label.items()],
+            "confusion": [
+                {"label": label, **{f"as {other}": scores.confusion[i][j] for j, other in enumerate(self.labels)}}
+                for i, label in enumerate(self.labels)
+            ],
+        }
+        values = {"accuracy": scores.accuracy, "macro_f1": scores.macro_f1}
+        return Scores(values, f"accuracy and macro F1 over {len(gold)} texts, {len(self.labels)} labels", tables)
+
+    def summary(self) -> dict[str, Any]:
+        return {"vocabulary": len(self.codec), "labels": ", ".join(self.labels)}
+
+    def _ids(self, text: str) -> list[int]:
+        return _shorten(self.codec.encode(_BREAK.sub(" ", text)), self.config.data.max_tokens, self.config.data.keep)
+
+    def _log_probs(self, batch: TextBatch) -> tuple[Tensor, Tensor | None]:
+        """(log-probabilities [batch, labels]; attention weights or None)."""
+        logits, weights = self.model(batch.text)
+        if self.config.model.head == "sigmoid":
+            both = torch.cat([-logits, logits], dim=-1)
+            return torch.nn.functional.logsigmoid(both.float()), weights
+        return logits.float().log_softmax(dim=-1), weights
+
+    def _prediction(self, item: Item, log_probs: list[float], weights: list[float] | None) -> Prediction:
+        ranked = sorted(range(len(log_probs)), key=lambda i: (-log_probs[i], i))
+        probs = torch.tensor(log_probs).exp().tolist()
+        alternatives = [Alternative(self.labels[i], log_probs[i], probs[i]) for i in ranked]
+        best = alternatives[0]
+        detail: dict[str, Any] = {"probabilities": {self.labels[i]: round(probs[i], 6) for i in ranked}}
+        if weights is not None:
+            detail["attention"] = [round(w, 6) for w in weights]
+            detail["tokens"] = [self.codec.decode([i]) for i in item.ids]
+        return Prediction(None, best.output, best.score, best.confidence, alternatives, detail, best.output)
+
+
+def fit(config: SentimentConfig, train: Sequence[Review]) -> SentimentPipeline:
+    """A pipeline with the vocabulary and labels of the training reviews.
+
+    Raises:
+        DataError: if the reviews have fewer than two labels.
+        ConfigError: if pretrained vectors are asked for with units other than words.
+    """
+    labels = sorted({review.label for review in train})
+    if len(labels) < 2:
+        raise DataError(f"Two labels at least are needed to learn; the training data has {', '.join(labels)}.")
+    data, model = config.data, config.model
+    if model.vectors and data.units != "word":
+        raise ConfigError(f"`model.vectors` holds vectors of words, so `data.units` must be word, got {data.units}.")
+    texts = (_BREAK.sub(" ", review.text) for review in train)
+    codec = build_codec(
+        data.units, texts, vocab_size=data.vocab_size, min_count=data.min_count, lowercase=data.lowercase
+    )
+    if not model.vectors:
+        return SentimentPipeline(config, codec, labels)
+    path = Path(model.vectors)
+    resolved = dataclasses.replace(model, emb_size=vector_size(path))
+    pipeline = SentimentPipeline(dataclasses.replace(config, model=resolved), codec, labels)
+    assert isinstance(codec, VocabularyCodec) and isinstance(pipeline.model.embedding, TokenEmbedding)
+    words = codec.vocabulary.ordinary()
+    pipeline.notes = [start_from_vectors(pipeline.model.embedding, path, words, freeze=model.freeze_vectors)]
+    return pipeline
+
+
+def load(config: SentimentConfig, folder: Path) -> SentimentPipeline:
+    """The pipeline that `SentimentPipeline.save` wrote.
+
+    Raises:
+        RunError: if a file is missing or unreadable.
+    """
+    try:
+        labels = json.loads((folder / "labels.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise RunError(f"{folder / 'labels.json'}: not readable ({error}).") from None
+    return SentimentPipeline(config, load_codec(folder, "text"), labels)
+
+
+def _build_model(config: SentimentConfig, vocab_size: int, num_labels: int) -> Classifier:
+    """embedding -> encoder -> pooling -> head."""
+    model = config.model
+    embedding = TokenEmbedding(
+        model.embedding, vocab_size, model.emb_size, scale_integer=model.scale_integer, init=model.init
+    )
+    encoder = Encoder(
+        model.cell, embedding.output_size, model.hidden_size, model.num_layers,
+        bidirectional=model.bidirectional, dropout=model.dropout, init=model.init,
+        num_heads=model.num_heads, tbptt_steps=model.tbptt_steps,
+    )  # fmt: skip
+    pooling = Pooling(model.pooling, encoder.output_size)
+    outputs = 1 if model.head == "sigmoid" else num_labels
+    return Classifier(embedding, encoder, pooling, outputs, model.dropout, init=model.init)
+
+
+def _shorten(ids: list[int], limit: int, keep: str) -> list[int]:
+    """At most `limit` ids, from the end or ends that are kept.
+
+    >>> _shorten([1, 2, 3, 4, 5], 3, "both")
+    [1, 2, 5]
+    """
+    if not limit or len(ids) <= limit:
+        return ids
+    if keep == "first":
+        return ids[:limit]
+    if keep == "last":
+        return ids[-limit:]
+    tail = limit // 2
+    return ids[: limit - tail] + (ids[-tail:] if tail else [])

@@ -1,0 +1,341 @@
+"""The built-in English-French sample: a small grammar that writes sentence pairs. Torch-free.
+
+The French side has what makes translation more than looking words up: gender and number agreement,
+adjectives on either side of the noun, elision (l'eau), contraction (du, aux), ne ... pas, object
+pronouns before the verb, and participles that agree. Each English sentence has one French one:
+"you" is always the polite "vous", a mixed or unknown group is masculine, and so is "I".
+
+A clause is put together in both languages at once from phrases that carry their agreement; elision
+and contraction are done last, on the whole French sentence.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+DEV_SIZE, TEST_SIZE, TRAIN_SIZE = 300, 400, 5600  # sentence pairs
+
+VOWEL = "aeiouyhàâéèêîôœ"  # the h of all words below is silent
+
+# english singular, plural; french singular, plural; gender
+_NOUNS = {
+    "person": """
+        man men homme hommes m|woman women femme femmes f|boy boys garçon garçons m
+        girl girls fille filles f|friend friends ami amis m|child children enfant enfants m
+        teacher teachers professeur professeurs m|nurse nurses infirmière infirmières f
+        uncle uncles oncle oncles m|aunt aunts tante tantes f|queen queens reine reines f
+        actress actresses actrice actrices f|baker bakers boulanger boulangers m""",
+    "animal": """
+        dog dogs chien chiens m|cat cats chat chats m|bird birds oiseau oiseaux m
+        horse horses cheval chevaux m|cow cows vache vaches f|mouse mice souris souris f
+        donkey donkeys âne ânes m|goat goats chèvre chèvres f""",
+    "food": """
+        apple apples pomme pommes f|orange oranges orange oranges f|egg eggs œuf œufs m
+        cake cakes gâteau gâteaux m|pear pears poire poires f|onion onions oignon oignons m
+        carrot carrots carotte carottes f""",
+    "thing": """
+        car cars voiture voitures f|bike bikes vélo vélos m|key keys clé clés f
+        hat hats chapeau chapeaux m|table tables table tables f|bed beds lit lits m
+        plate plates assiette assiettes f|computer computers ordinateur ordinateurs m
+        ladder ladders échelle échelles f|boat boats bateau bateaux m|shirt shirts chemise chemises f
+        umbrella umbrellas parapluie parapluies m""",
+    "text": """
+        book books livre livres m|letter letters lettre lettres f|story stories histoire histoires f
+        newspaper newspapers journal journaux m|poem poems poème poèmes m""",
+    "place": """
+        school schools école écoles f|church churches église églises f|hotel hotels hôtel hôtels m
+        market markets marché marchés m|station stations gare gares f|park parks parc parcs m
+        hospital hospitals hôpital hôpitaux m|museum museums musée musées m
+        beach beaches plage plages f""",
+}
+
+# english; masculine singular, before a vowel; feminine singular; masculine and feminine plural
+_BEFORE = """
+    small petit petit petite petits petites|big grand grand grande grands grandes
+    old vieux vieil vieille vieux vieilles|new nouveau nouvel nouvelle nouveaux nouvelles
+    beautiful beau bel belle beaux belles|young jeune jeune jeune jeunes jeunes
+    good bon bon bonne bons bonnes|long long long longue longs longues"""
+_AFTER = """
+    black noir noir noire noirs noires|white blanc blanc blanche blancs blanches
+    green vert vert verte verts vertes|red rouge rouge rouge rouges rouges
+    expensive cher cher chère chers chères|happy heureux heureux heureuse heureux heureuses
+    tired fatigué fatigué fatiguée fatigués fatiguées|cold froid froid froide froids froides
+    intelligent intelligent intelligent intelligente intelligents intelligentes
+    strange étrange étrange étrange étranges étranges
+    interesting intéressant intéressant intéressante intéressants intéressantes
+    quiet calme calme calme calmes calmes"""
+_FITTING = {
+    "person": "small young old happy tired intelligent strange",
+    "animal": "small big old beautiful black white tired",
+    "food": "small big good cold expensive",
+    "thing": "small big old new beautiful black white green red expensive",
+    "text": "old new beautiful long good strange interesting",
+    "place": "small big old new beautiful quiet",
+}
+
+# english base, third person, -ing form, past, what follows it (-: nothing, or the form is not used);
+# french je, il, nous, vous, ils, past participle; what its object can be
+_VERBS = """
+    see sees - saw - vois voit voyons voyez voient vu person,animal,thing,place
+    love loves - - - aime aime aimons aimez aiment aimé person,animal,text,place
+    know knows - - - connais connaît connaissons connaissez connaissent connu person,place
+    want wants - - - veux veut voulons voulez veulent voulu thing,animal,food
+    have has - - - ai a avons avez ont eu thing,animal,text
+    eat eats eating ate - mange mange mangeons mangez mangent mangé food
+    buy buys buying bought - achète achète achetons achetez achètent acheté thing,food,text
+    sell sells selling sold - vends vend vendons vendez vendent vendu thing,food,animal
+    read reads reading - - lis lit lisons lisez lisent lu text
+    draw draws drawing drew - dessine dessine dessinons dessinez dessinent dessiné animal,thing,place
+    find finds - found - trouve trouve trouvons trouvez trouvent trouvé thing,animal,text
+    look looks looking looked for cherche cherche cherchons cherchez cherchent cherché thing,animal
+    wait waits waiting waited for attends attend attendons attendez attendent attendu person
+    listen listens listening listened to écoute écoute écoutons écoutez écoutent écouté person
+    watch watches watching watched - regarde regarde regardons regardez regardent regardé animal"""
+_GIVING = """
+    give gives giving gave - donne donne donnons donnez donnent donné thing,food,text
+    show shows showing showed - montre montre montrons montrez montrent montré thing,animal,text"""
+_MOVING = """
+    go goes going went to vais va allons allez vont allé place
+    come comes coming came from viens vient venons venez viennent venu place"""
+_BELIEVING = """
+    think thinks - - that pense pense pensons pensez pensent pensé clause
+    say says - - that dis dit disons dites disent dit clause
+    hope hopes - - that espère espère espérons espérez espèrent espéré clause"""
+
+# masculine, feminine, plural; "a" in the plural is "some", or "any" after a negation
+_DETERMINERS = {
+    "the": "le la les",
+    "this": "ce cette ces",
+    "my": "mon ma mes",
+    "your": "votre votre vos",
+    "his": "son sa ses",
+    "her": "son sa ses",
+    "our": "notre notre nos",
+    "their": "leur leur leurs",
+    "a": "un une des",
+    "two": "deux deux deux",
+    "three": "trois trois trois",
+}
+_PLURAL_DETERMINERS = {"this": "these", "a": "some"}
+_BEFORE_VOWEL = {"ce": "cet", "ma": "mon", "sa": "son"}
+DEFINITE = ("the", "the", "this", "my", "your", "his", "her", "our", "their")
+INDEFINITE = ("a", "a", "two", "three")
+
+JE, IL, NOUS, VOUS, ILS = range(5)  # which of a verb's five forms a subject takes
+_BE, _WAS = "am is are are are".split(), "was was were were were".split()
+_ETRE, _ETAIT = "suis est sommes êtes sont".split(), "étais était étions étiez étaient".split()
+_AVOIR = "ai a avons avez ont".split()
+_MARKERS = {"": "", "not": "pas", "never": "jamais", "often": "souvent", "always": "toujours"}
+NEGATIVE = ("not", "never")
+_PLACING = {"near": "près de", "behind": "derrière", "in front of": "devant"}
+
+
+@dataclass(frozen=True)
+class Phrase:
+    """A noun phrase or pronoun in both languages, with what other words must agree with."""
+
+    english: str
+    french: str
+    form: int = IL
+    feminine: bool = False
+    kind: str = "person"
+
+    @property
+    def plural(self) -> bool:
+        return self.form in (NOUS, ILS)
+
+    def ending(self) -> str:
+        """What a participle or regular adjective adds to agree with this phrase."""
+        return "e" * self.feminine + "s" * self.plural
+
+
+@dataclass(frozen=True)
+class Verb:
+    """The forms of a verb in both languages; an empty string is a form that is not used."""
+
+    base: str
+    third: str
+    progressive: str
+    past: str
+    particle: str
+    present: tuple[str, ...]
+    participle: str
+    kinds: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Verbal:
+    """What happens to a verb in a clause: its tense and the adverb or negation beside it."""
+
+    verb: Verb
+    is_past: bool = False
+    marker: str = ""
+
+
+def _entries(table: str) -> list[list[str]]:
+    return [entry.split() for entry in re.split(r"[|\n]", table) if entry.strip()]
+
+
+def _verbs(table: str) -> list[Verb]:
+    verbs = []
+    for base, third, *rest in _entries(table):
+        progressive, past, particle = (word.strip("-") for word in rest[:3])
+        kinds = tuple(rest[9].split(","))
+        verbs.append(
+            Verb(base, third, progressive, past, particle, tuple(rest[3:8]), rest[8], kinds)
+        )
+    return verbs
+
+
+NOUNS = {kind: _entries(table) for kind, table in _NOUNS.items()}
+ADJECTIVES = {english: french for english, *french in _entries(_BEFORE + "|" + _AFTER)}
+BEFORE = {english for english, *_ in _entries(_BEFORE)}
+VERBS, GIVING, MOVING = _verbs(_VERBS), _verbs(_GIVING), _verbs(_MOVING)
+BELIEVING = _verbs(_BELIEVING)
+
+SUBJECTS = (
+    Phrase("I", "je", JE),
+    Phrase("you", "vous", VOUS),
+    Phrase("he", "il", IL),
+    Phrase("she", "elle", IL, feminine=True),
+    Phrase("we", "nous", NOUS),
+    Phrase("they", "ils", ILS),
+)
+OBJECTS = (
+    Phrase("me", "me", JE),
+    Phrase("you", "vous", VOUS),
+    Phrase("him", "le", IL),
+    Phrase("her", "la", IL, feminine=True),
+    Phrase("us", "nous", NOUS),
+    Phrase("them", "les", ILS),
+)
+
+
+def make_sample(seed: int = 0) -> dict[str, list[tuple[str, str]]]:
+    """Splits `train`, `dev` and `test` of (English, French) sentences, the same for the same seed.
+
+    Returns:
+        5,600, 300 and 400 pairs. No English and no French sentence stands twice in all of them, so a
+        good score on `test` comes from new sentences; their words all belong to one small lexicon.
+    """
+    rng = random.Random(seed)
+    seen: set[str] = set()
+    pairs: list[tuple[str, str]] = []
+    while len(pairs) < TRAIN_SIZE + DEV_SIZE + TEST_SIZE:
+        english, french = _finished(*_sentence(rng))
+        if english not in seen and french not in seen:
+            seen |= {english, french}
+            pairs.append((english, french))
+    test_end = DEV_SIZE + TEST_SIZE
+    return {
+        "train": pairs[test_end:],
+        "dev": pairs[:DEV_SIZE],
+        "test": pairs[DEV_SIZE:test_end],
+    }
+
+
+def _finished(english: str, french: str) -> tuple[str, str]:
+    """The sentences with a/an, elision, contraction and capitals."""
+    english = re.sub(r"\ba (?=[aeiou])", "an ", english)
+    french = re.sub(rf"\b(?:(l)a|([ldjmn]|qu)e) (?=[{VOWEL}])", r"\1\2'", french)
+    contracted = {"de le": "du", "de les": "des", "à le": "au", "à les": "aux"}
+    french = re.sub(r"\b(?:de|à) les?\b(?!')", lambda match: contracted[match[0]], french)
+    return _capitalised(english), _capitalised(french)
+
+
+def _capitalised(text: str) -> str:
+    return re.sub(r"(?:^|[.?] )\w", lambda match: match[0].upper(), text)
+
+
+def _sentence(rng: random.Random) -> tuple[str, str]:
+    kinds = (_statement, _question, _contrast, _existence)
+    kind = rng.choices(kinds, weights=(74, 9, 8, 9))[0]
+    return kind(rng)
+
+
+def _statement(rng: random.Random) -> tuple[str, str]:
+    """One clause, at times as what someone thinks or says."""
+    makers = (_action, _action_on_pronoun, _description, _movement, _gift)
+    english, french = rng.choices(makers, weights=(34, 20, 14, 14, 18))[0](rng)
+    if rng.random() < 0.15:
+        opening = Verbal(rng.choice(BELIEVING))
+        english, french = _clause(_subject(rng), opening, (english, f"que {french}"))
+    return f"{english}.", f"{french}."
+
+
+def _question(rng: random.Random) -> tuple[str, str]:
+    """A question for something, and an answer whose pronoun has its gender."""
+    sought = _noun_phrase(rng, ("person", "animal", "thing", "food", "text"), DEFINITE)
+    answer_en, answer_fr = _action_on_pronoun(rng, sought)
+    return (
+        f"where {_BE[sought.form]} {sought.english}? {answer_en}.",
+        f"où {_ETRE[sought.form]} {sought.french} ? {answer_fr}.",
+    )
+
+
+def _contrast(rng: random.Random) -> tuple[str, str]:
+    topic = _noun_phrase(rng, ("animal", "thing", "food", "text"), DEFINITE)
+    english, french = _description(rng, topic)
+    other_en, other_fr = _action_on_pronoun(rng, topic)
+    return f"{english} but {other_en}.", f"{french} mais {other_fr}."
+
+
+def _existence(rng: random.Random) -> tuple[str, str]:
+    is_negative, is_past = rng.random() < 0.3, rng.random() < 0.3
+    thing = _noun_phrase(rng, ("person", "animal", "thing"), INDEFINITE, "no" * is_negative)
+    place_en, place_fr = _place(rng)
+    be = (_WAS if is_past else _BE)[thing.form]
+    has = "avait" if is_past else "a"
+    there = f"il ne y {has} pas" if is_negative else f"il y {has}"
+    return f"there {be} {thing.english} {place_en}.", f"{there} {thing.french} {place_fr}."
+
+
+def _action(rng: random.Random) -> tuple[str, str]:
+    verbal = _verbal(rng, VERBS)
+    base = verbal.verb.base
+    articles = DEFINITE if base in ("love", "know") else (*INDEFINITE, *DEFINITE)
+    articles = INDEFINITE if base == "have" else articles
+    any_ = "any" if verbal.marker in NEGATIVE else ""
+    what = _noun_phrase(rng, verbal.verb.kinds, articles, any_)
+    english, french = _clause(_subject(rng), verbal, (what.english, what.french))
+    if verbal.verb.progressive and rng.random() < 0.25:
+        place_en, place_fr = _place(rng)
+        english, french = f"{english} {place_en}", f"{french} {place_fr}"
+    return english, french
+
+
+def _action_on_pronoun(
+    rng: random.Random, antecedent: Phrase | None = None
+) -> tuple[str, str]:
+    """A clause with an object pronoun: any person, or the one that stands for `antecedent`."""
+    kind = antecedent.kind if antecedent else "person"
+    verbs = [verb for verb in VERBS if kind in verb.kinds and verb.base != "have"]
+    verbal = _verbal(rng, verbs)
+    what = _pronoun_for(antecedent) if antecedent else rng.choice(OBJECTS)
+    if what.form == VOUS:
+        verbal = replace(verbal, is_past=False)  # one or several, men or women: no agreement
+    subject = _subject(rng, unlike=what)
+    return _clause(subject, verbal, (what.english, ""), pronoun=what)
+
+
+def _description(rng: random.Random, topic: Phrase | None = None) -> tuple[str, str]:
+    topic = topic or _noun_phrase(rng, tuple(NOUNS), DEFINITE)
+    adjective = rng.choice(_FITTING[topic.kind].split())
+    is_negative, is_past = rng.random() < 0.3, rng.random() < 0.3
+    be, etre = (_WAS, _ETAIT) if is_past else (_BE, _ETRE)
+    negate_en, negate_fr = (" not", f"ne {etre[topic.form]} pas") if is_negative else ("", etre[topic.form])
+    return (
+        f"{topic.english} {be[topic.form]}{negate_en} {adjective}",
+        f"{topic.french} {negate_fr} {_agreeing(adjective, topic)}",
+    )
+
+
+def _movement(rng: random.Random) -> tuple[str, str]:
+    verbal = _verbal(rng, MOVING)
+    place = _noun_phrase(rng, ("place",), ("the", "the", "the", "this", "our", "a"))
+    preposition = {"to": "à", "from": "de"}[verbal.verb.particle]
+    subject = _subject(rng, *([OBJECTS[1]] if verbal.is_past else []))
+    return _clause(subject, verbal, (place.english, f"{preposition} {place.french}"), with_etre=True)
