@@ -9,7 +9,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from seqkit.errors import ConfigError, DataError, RunError, SeqkitError, ShapeError, UnknownNameError
+from seqkit.errors import (
+    ConfigError,
+    DataError,
+    RunError,
+    SeqkitError,
+    ShapeError,
+    UnknownNameError,
+)
 
 if TYPE_CHECKING:
     from seqkit.api import Predictor, Trained, load, train
@@ -32,7 +39,13 @@ __all__ = [
     "train",
 ]
 
-_LAZY = {"Predictor": "api", "Trained": "api", "load": "api", "train": "api", "Prediction": "prediction"}
+_LAZY = {
+    "Predictor": "api",
+    "Trained": "api",
+    "load": "api",
+    "train": "api",
+    "Prediction": "prediction",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -21,7 +21,15 @@ from seqkit.pipeline import Pipeline, Scores
 from seqkit.predicting import predict_stream
 from seqkit.prediction import Prediction
 from seqkit.registry import get_task
-from seqkit.run import PREPROCESSING, Run, next_run_name, open_run, prepare_folder, write_metrics, write_settings
+from seqkit.run import (
+    PREPROCESSING,
+    Run,
+    next_run_name,
+    open_run,
+    prepare_folder,
+    write_metrics,
+    write_settings,
+)
 from seqkit.task import Splits, Task
 from seqkit.training.report import Reporter
 from seqkit.training.threads import choose_threads, keep_memory
@@ -69,7 +77,9 @@ def train(
     """
     chosen = get_task(task)
     values = chosen.recipe(recipe) if recipe else {}
-    values = merge(values, config if isinstance(config, Mapping) else read_yaml(config) if config else {})
+    values = merge(
+        values, config if isinstance(config, Mapping) else read_yaml(config) if config else {}
+    )
     values = merge(values, nest(settings))
     frame = data if hasattr(data, "columns") else None
     if data is not None and frame is None:
@@ -106,7 +116,9 @@ def train_on(
     write_settings(path, task.name, pipeline.config)
     trainer = Trainer(pipeline, config.training, task.metric, path, reporter)
     pipeline.model.to(trainer.device)
-    pipeline.fixed_features([pipeline.raw_input(e) for part in (train_set, dev, splits.test) for e in part])
+    pipeline.fixed_features(
+        [pipeline.raw_input(e) for part in (train_set, dev, splits.test) for e in part]
+    )
     facts = _facts(task, splits, pipeline, trainer.device, threads)
     reporter.started(facts)
     began = time.perf_counter()
@@ -178,12 +190,16 @@ class Predictor:
 
         splits = read_again(self.task, self.config, data)
         self.pipeline.model.to(self.device)
-        return score_examples(self.pipeline, splits.get(split), batch_size=batch_size, device=self.device)
+        return score_examples(
+            self.pipeline, splits.get(split), batch_size=batch_size, device=self.device
+        )
 
     def _predict_frame(self, frame: Any, batch_size: int) -> Any:
         column = self.task.input_column(self.config)
         if column not in frame.columns:
-            raise DataError(f"DataFrame: no column {column!r}; found {', '.join(map(str, frame.columns))}.")
+            raise DataError(
+                f"DataFrame: no column {column!r}; found {', '.join(map(str, frame.columns))}."
+            )
         answers = list(self.stream(frame[column].tolist(), batch_size=batch_size))
         return frame.assign(
             output=[a.output for a in answers],
@@ -207,7 +223,9 @@ def load(run: str | Path, *others: str | Path, device: str = "auto", threads: in
         rest = [Predictor(open_run(other), device, threads) for other in others]
         wrong = [str(p.run.path) for p in rest if p.task.name != first.task.name]
         if wrong:
-            raise ConfigError(f"{wrong[0]}: not a {first.task.name} run; an ensemble is of one task.")
+            raise ConfigError(
+                f"{wrong[0]}: not a {first.task.name} run; an ensemble is of one task."
+            )
         first.pipeline.ensemble_with([p.pipeline for p in rest])
     return first
 
@@ -233,7 +251,11 @@ def versions() -> dict[str, str]:
 
 
 def _facts(
-    task: Task[Any, Any], splits: Splits[Any], pipeline: Pipeline[Any, Any, Any], device: torch.device, threads: int
+    task: Task[Any, Any],
+    splits: Splits[Any],
+    pipeline: Pipeline[Any, Any, Any],
+    device: torch.device,
+    threads: int,
 ) -> dict[str, Any]:
     parameters = sum(p.numel() for p in pipeline.model.parameters())
     sizes = {name: len(getattr(splits, name)) for name in ("train", "dev", "test")}
@@ -246,7 +268,8 @@ def _facts(
 def _device(name: str) -> torch.device:
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
-    if (name == "cuda" and not torch.cuda.is_available()) or (name == "mps" and not torch.backends.mps.is_available()):
+    if (name == "cuda" and not torch.cuda.is_available()) or (
+        name == "mps" and not torch.backends.mps.is_available()
+    ):
         raise ConfigError(f"device {name}: torch finds none here; use auto or cpu.")
     return torch.device(name)
-

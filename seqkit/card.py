@@ -7,17 +7,29 @@ from pathlib import Path
 from typing import Any
 
 from seqkit.config import iter_settings
+from seqkit.files import write_text
 from seqkit.run import CARD
 from seqkit.task import Task
-from seqkit.files import write_text
 
 
-def write_card(path: Path, task: Task[Any, Any], config: Any, metrics: Mapping[str, Any], summary: Mapping[str, Any]) -> None:
+def write_card(
+    path: Path,
+    task: Task[Any, Any],
+    config: Any,
+    metrics: Mapping[str, Any],
+    summary: Mapping[str, Any],
+) -> None:
     """Writes `README.md` into the run folder: what it is, how it was made, how good it is, how to use it."""
     write_text(path / CARD, model_card(path, task, config, metrics, summary))
 
 
-def model_card(path: Path, task: Task[Any, Any], config: Any, metrics: Mapping[str, Any], summary: Mapping[str, Any]) -> str:
+def model_card(
+    path: Path,
+    task: Task[Any, Any],
+    config: Any,
+    metrics: Mapping[str, Any],
+    summary: Mapping[str, Any],
+) -> str:
     """The card as Markdown."""
     facts = {
         "Task": f"{task.name}, {task.shape}: {task.summary}",
@@ -31,7 +43,9 @@ def model_card(path: Path, task: Task[Any, Any], config: Any, metrics: Mapping[s
     sections = [
         f"# {path.name}",
         "\n".join(f"- **{name}**: {value}" for name, value in facts.items()),
-        "## Scores\n\n" + _score_table(metrics["scores"]) + f"\n\nSignature: `{metrics['signature']}`",
+        "## Scores\n\n"
+        + _score_table(metrics["scores"])
+        + f"\n\nSignature: `{metrics['signature']}`",
         f"## Use\n\n```sh\nseqkit predict {path.as_posix()} {_input(task)}\n```\n\n```python\nimport seqkit\n\n"
         f"seqkit.load({path.as_posix()!r}).predict([...])\n```",
         "## Settings that differ from the defaults\n\n" + _changed(type(config), config),
@@ -46,7 +60,10 @@ def _sizes(examples: Mapping[str, int]) -> str:
 def _score_table(scores: Mapping[str, Mapping[str, float]]) -> str:
     names = list(next(iter(scores.values())))
     rows = ["| split | " + " | ".join(names) + " |", "|---" * (len(names) + 1) + "|"]
-    rows += [f"| {split} | " + " | ".join(f"{row[n]:.4g}" for n in names) + " |" for split, row in scores.items()]
+    rows += [
+        f"| {split} | " + " | ".join(f"{row[n]:.4g}" for n in names) + " |"
+        for split, row in scores.items()
+    ]
     return "\n".join(rows)
 
 

@@ -50,7 +50,11 @@ class Faults:
         """Notes a fault unless the field lies in [0, 1), or in [0, 1] if not `below_one`."""
         value = getattr(config, name)
         if not (0 <= value < 1 or (value == 1 and not below_one)):
-            self.add(name, "must be at least 0 and " + ("below" if below_one else "at most") + " 1", value)
+            self.add(
+                name,
+                "must be at least 0 and " + ("below" if below_one else "at most") + " 1",
+                value,
+            )
 
     def raise_any(self) -> None:
         """Raises one ConfigError with every fault noted, if there is any."""
@@ -78,7 +82,9 @@ class DataConfig:
         faults = Faults("data")
         faults.fraction(self, "dev_fraction")
         if self.path is not None and self.train is not None:
-            faults.add("path", "and `data.train` exclude each other", f"{self.path!r} and {self.train!r}")
+            faults.add(
+                "path", "and `data.train` exclude each other", f"{self.path!r} and {self.train!r}"
+            )
         return faults
 
     def __post_init__(self) -> None:
@@ -165,7 +171,13 @@ class TrainingConfig:
         faults.at_least(self, "batch_size", 1, "example")
         faults.above(self, "lr", 0)
         faults.at_least(self, "accumulate", 1, "batch")
-        for name in ("batch_tokens", "weight_decay", "momentum", "warmup_steps", "plateau_patience"):
+        for name in (
+            "batch_tokens",
+            "weight_decay",
+            "momentum",
+            "warmup_steps",
+            "plateau_patience",
+        ):
             faults.at_least(self, name, 0)
         for name in ("clip_norm", "patience", "threads", "seed"):
             faults.at_least(self, name, 0)
@@ -203,7 +215,9 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     merged = dict(base)
     for key, value in over.items():
         old = merged.get(key)
-        merged[key] = merge(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
+        merged[key] = (
+            merge(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
+        )
     return merged
 
 
@@ -246,7 +260,9 @@ def check_setting(cls: type, name: str, value: Any) -> str | None:
 def unknown_setting(cls: type, name: str) -> str:
     """The sentence for a setting that does not exist, with the nearest one that does."""
     names = setting_names(cls)
-    guess = did_you_mean(name, names) or did_you_mean(name.split(".")[-1], [n.split(".")[-1] for n in names])
+    guess = did_you_mean(name, names) or did_you_mean(
+        name.split(".")[-1], [n.split(".")[-1] for n in names]
+    )
     return f"Unknown setting `{name}`.{guess}"
 
 
@@ -263,11 +279,15 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such settings file.") from None
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"{path}: not a readable YAML file ({' '.join(str(error).split())}).") from None
+        raise ConfigError(
+            f"{path}: not a readable YAML file ({' '.join(str(error).split())})."
+        ) from None
     if values is None:
         return {}
     if not isinstance(values, dict):
-        raise ConfigError(f"{path}: must hold sections of settings, found a {type(values).__name__}.")
+        raise ConfigError(
+            f"{path}: must hold sections of settings, found a {type(values).__name__}."
+        )
     return values
 
 

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
-    from seqkit.decoding.options import DecodingOptions
-
 ExampleT = TypeVar("ExampleT")
 ItemT = TypeVar("ItemT")
 
@@ -116,7 +114,9 @@ class Pipeline(ABC, Generic[ExampleT, ItemT, BatchT]):
             ConfigError: if the task does not decode.
         """
         if changes:
-            raise ConfigError(f"{', '.join(sorted(changes))}: this task does not generate, so it has no such setting.")
+            raise ConfigError(
+                f"{', '.join(sorted(changes))}: this task does not generate, so it has no such setting."
+            )
 
     def ensemble_with(self, others: Sequence[Pipeline[ExampleT, ItemT, BatchT]]) -> None:
         """Answers from now on by the mean of this and other networks, of the same task and vocabularies.

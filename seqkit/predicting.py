@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import torch
 
 from seqkit.data.batching import make_batches
+from seqkit.errors import SeqkitError
 from seqkit.pipeline import Pipeline
 from seqkit.prediction import Prediction
 
@@ -32,9 +32,26 @@ def predict_stream(
         batch_size: Inputs a batch; the answers do not depend on it.
         device: Where the network is; None is where its weights are.
     """
-    iterator = iter(raws)
-    while window := list(itertools.islice(iterator, WINDOW * batch_size)):
+    for window, failure in _windows(raws, WINDOW * batch_size):
         yield from predict_window(pipeline, window, batch_size=batch_size, device=device)
+        if failure is not None:
+            raise failure
+
+
+def _windows(raws: Iterable[Any], size: int) -> Iterator[tuple[list[Any], SeqkitError | None]]:
+    """Lists of inputs; where reading fails, what was read before comes first, with the error."""
+    window: list[Any] = []
+    try:
+        for raw in raws:
+            window.append(raw)
+            if len(window) == size:
+                yield window, None
+                window = []
+    except SeqkitError as error:
+        yield window, error
+        return
+    if window:
+        yield window, None
 
 
 @torch.inference_mode()

@@ -51,7 +51,11 @@ class Prediction:
             "score": round(self.score, 6),
             "confidence": round(self.confidence, 6),
             "alternatives": [
-                {"output": a.output, "score": round(a.score, 6), "confidence": round(a.confidence, 6)}
+                {
+                    "output": a.output,
+                    "score": round(a.score, 6),
+                    "confidence": round(a.confidence, 6),
+                }
                 for a in self.alternatives
             ],
             **self.detail,

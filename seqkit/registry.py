@@ -36,5 +36,7 @@ def get_task(name: str) -> Task[Any, Any]:
     try:
         task: Task[Any, Any] = entries[name].load()()
     except ImportError as error:
-        raise SeqkitError(f"Task {name!r} ({entries[name].value}) cannot be imported: {error}") from error
+        raise SeqkitError(
+            f"Task {name!r} ({entries[name].value}) cannot be imported: {error}"
+        ) from error
     return task

@@ -20,13 +20,19 @@ import seqkit
 from seqkit.config import dump_yaml, from_dict, read_yaml, to_dict
 from seqkit.errors import ConfigError, RunError
 from seqkit.files import replacing, sha256, write_text
+from seqkit.pipeline import Scores
 from seqkit.registry import get_task
 from seqkit.task import Task
 
 FORMAT = 1
 """Version of the folder's layout; a newer one is refused, older ones load for ever."""
 
-CONFIG, MANIFEST, WEIGHTS, METRICS = "config.yaml", "manifest.json", "model.safetensors", "metrics.json"
+CONFIG, MANIFEST, WEIGHTS, METRICS = (
+    "config.yaml",
+    "manifest.json",
+    "model.safetensors",
+    "metrics.json",
+)
 HISTORY, CARD, PREPROCESSING = "history.csv", "README.md", "preprocessing"
 
 
@@ -75,7 +81,9 @@ def open_run(path: str | Path) -> Run:
         if not file.is_file():
             raise RunError(f"{file}: missing; this run cannot be used without it.")
         if sha256(file) != digest:
-            raise RunError(f"{file}: has changed since seqkit wrote it; restore it, or train again.")
+            raise RunError(
+                f"{file}: has changed since seqkit wrote it; restore it, or train again."
+            )
     task = get_task(manifest["task"])
     try:
         config = from_dict(task.Config, read_yaml(path / CONFIG))
@@ -93,11 +101,13 @@ def prepare_folder(path: Path, *, overwrite: bool = False) -> Path:
     try:
         occupied = path.exists() and (not path.is_dir() or any(path.iterdir()))
         if occupied and not (overwrite and (path / MANIFEST).is_file()):
-            allowed = "choose another --out" + (", or add --overwrite" if (path / MANIFEST).is_file() else "")
+            allowed = "choose another --out" + (
+                ", or add --overwrite" if (path / MANIFEST).is_file() else ""
+            )
             raise RunError(f"{path}: exists and is not empty; {allowed}.")
         path.mkdir(parents=True, exist_ok=True)
         with replacing(path / MANIFEST):
-            pass                                            # finds a folder that cannot be written to, early
+            pass  # finds a folder that cannot be written to, early
         (path / MANIFEST).unlink()
         for old in (METRICS, HISTORY, WEIGHTS, CARD, CONFIG):
             (path / old).unlink(missing_ok=True)
@@ -126,7 +136,16 @@ def write_settings(path: Path, task: str, config: Any) -> None:
 
 def write_metrics(path: Path, metrics: Mapping[str, Any]) -> None:
     """Writes scores with what is needed to read them."""
-    write_text(path / METRICS, json.dumps(metrics, indent=2, ensure_ascii=False) + "\n")
+    _write_json(path / METRICS, metrics)
+
+
+def write_scores(
+    path: Path, scores: Scores, data: str, split: str, versions: Mapping[str, str]
+) -> None:
+    """Writes the scores of one evaluation with what they depend on."""
+    values = {"data": data, "split": split, "scores": scores.values, "signature": scores.signature,
+              "tables": scores.tables, "versions": dict(versions)}  # fmt: skip
+    _write_json(path, values)
 
 
 def write_history(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -137,6 +156,10 @@ def write_history(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     writer.writeheader()
     writer.writerows(rows)
     write_text(path / HISTORY, table.getvalue())
+
+
+def _write_json(path: Path, values: Mapping[str, Any]) -> None:
+    write_text(path, json.dumps(values, indent=2, ensure_ascii=False) + "\n")
 
 
 def _read_manifest(path: Path) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib.resources
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
@@ -41,6 +41,14 @@ class Splits(Generic[ExampleT]):
     test: Sequence[ExampleT] = ()
     source: str = ""
     notes: Sequence[str] = field(default_factory=tuple)
+
+    @classmethod
+    def of(
+        cls, parts: Mapping[str, Sequence[ExampleT]], source: str, notes: Sequence[str] = ()
+    ) -> Splits[ExampleT]:
+        """Splits from a mapping of some of `train`, `dev` and `test`."""
+        train, dev, test = (parts.get(name, ()) for name in ("train", "dev", "test"))
+        return cls(train, dev, test, source, notes)
 
     def get(self, name: str) -> Sequence[ExampleT]:
         """The split of that name.
@@ -103,6 +111,10 @@ class Task(ABC, Generic[ConfigT, ExampleT]):
         values: dict[str, Any] = {"path": None, "train": None, "dev": None, "test": None}
         return {**values, "path" if path.is_dir() else "test": str(path)}
 
+    def expand(self, argument: str) -> Iterable[Any]:
+        """The inputs that one argument of `predict` stands for; the default is the argument itself."""
+        return [argument]
+
     def inputs(self, path: Path) -> Iterable[Any]:
         """Unlabelled inputs of `predict --input PATH`, one by one; the default is a line each."""
         from seqkit.data.readers import iter_lines
@@ -133,7 +145,9 @@ class Task(ABC, Generic[ConfigT, ExampleT]):
         return importlib.resources.files(package) / "recipes"
 
 
-def split_off(examples: Sequence[ExampleT], share: float, seed: int) -> tuple[list[ExampleT], list[ExampleT]]:
+def split_off(
+    examples: Sequence[ExampleT], share: float, seed: int
+) -> tuple[list[ExampleT], list[ExampleT]]:
     """(rest, drawn): a share of the examples drawn at random, at least one, both in their old order."""
     import random
 

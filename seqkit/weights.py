@@ -31,7 +31,9 @@ def save_weights(model: nn.Module, path: Path) -> None:
     from safetensors import SafetensorError
     from safetensors.torch import save_file
 
-    state = {name: tensor.detach().cpu().contiguous() for name, tensor in unique_state(model).items()}
+    state = {
+        name: tensor.detach().cpu().contiguous() for name, tensor in unique_state(model).items()
+    }
     with replacing(path) as temporary:
         try:
             save_file(state, temporary, metadata={"sha256": _digest(state)})
@@ -56,7 +58,9 @@ def load_weights(model: nn.Module, path: Path) -> None:
     except (SafetensorError, OSError, struct.error) as error:
         raise RunError(f"{path}: not a readable safetensors file ({error}).") from None
     if stored != _digest(state):
-        raise RunError(f"{path}: its weights have changed since seqkit wrote them (the stored sum differs).")
+        raise RunError(
+            f"{path}: its weights have changed since seqkit wrote them (the stored sum differs)."
+        )
     _check_names(unique_state(model), state, path)
     model.load_state_dict(state, strict=False)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -54,7 +54,7 @@ def pad(sequences: Sequence[Sequence[int]], pad_idx: int = 0) -> Batch:
 
 def move(batch: T, device: torch.device) -> T:
     """A dataclass of tensors and batches on another device; other fields stay as they are."""
-    moved = {}
+    moved: dict[str, Any] = {}
     for field in dataclasses.fields(batch):  # type: ignore[arg-type]
         value = getattr(batch, field.name)
         if isinstance(value, Batch):

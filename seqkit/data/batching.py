@@ -41,7 +41,9 @@ def make_batches(
     return batches
 
 
-def _cut(ranked: list[int], lengths: Sequence[int], batch_size: int, batch_tokens: int) -> list[list[int]]:
+def _cut(
+    ranked: list[int], lengths: Sequence[int], batch_size: int, batch_tokens: int
+) -> list[list[int]]:
     """Cuts indices sorted by length into batches."""
     if not batch_tokens:
         return [ranked[i : i + batch_size] for i in range(0, len(ranked), batch_size)]

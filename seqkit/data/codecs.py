@@ -8,15 +8,15 @@ from __future__ import annotations
 import io
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-from seqkit.data.tokens import join_words, split_joined, split_words
+from seqkit.data.tokens import join_words, split_joined, split_words, split_words_only
 from seqkit.data.vocabulary import Vocabulary
 from seqkit.errors import DataError, RunError, UnknownNameError
 
-UNITS = ("word", "char", "bpe", "unigram")
+UNITS = ("word", "word_only", "char", "bpe", "unigram")
 
 
 class Codec(ABC):
@@ -49,7 +49,8 @@ class VocabularyCodec(Codec):
 
     Args:
         vocabulary: The known units.
-        units: `word`, `joined` (words that remember what they touched, for text that is generated) or `char`.
+        units: `word` (words and signs), `word_only` (no signs), `joined` (words and signs that remember what they
+            touched, for text that is generated) or `char`.
         lowercase: Whether case is dropped.
     """
 
@@ -82,7 +83,12 @@ class VocabularyCodec(Codec):
         (folder / f"{name}.units.json").write_text(json.dumps(meta), encoding="utf-8")
 
 
-_SPLIT = {"word": split_words, "joined": split_joined, "char": list}
+_SPLIT: dict[str, Callable[[str], list[str]]] = {
+    "word": split_words,
+    "word_only": split_words_only,
+    "joined": split_joined,
+    "char": list,
+}
 
 
 class PieceCodec(Codec):
@@ -103,7 +109,9 @@ class PieceCodec(Codec):
         self._pieces: Any = sentencepiece.SentencePieceProcessor(model_proto=model)
 
     def tokens(self, text: str) -> list[str]:
-        pieces: list[str] = self._pieces.encode(text.lower() if self.lowercase else text, out_type=str)
+        pieces: list[str] = self._pieces.encode(
+            text.lower() if self.lowercase else text, out_type=str
+        )
         return pieces
 
     def encode(self, text: str) -> list[int]:
@@ -135,7 +143,7 @@ def build_codec(
     """Learns a codec from training texts.
 
     Args:
-        units: `word`, `char`, `bpe` or `unigram` (both sentencepiece).
+        units: `word` (words and signs), `word_only`, `char`, `bpe` or `unigram` (both sentencepiece).
         texts: The training side's texts.
         vocab_size: Ids at most, specials included (0: no limit; sentencepiece then takes 8,000).
         min_count: Occurrences that a word or character needs.
@@ -153,7 +161,9 @@ def build_codec(
         return PieceCodec(_train_pieces(units, list(texts), vocab_size or 8000), lowercase)
     kind = "joined" if units == "word" and joined else units
     split = _SPLIT[kind]
-    vocabulary = Vocabulary.build((split(t) for t in texts), max_size=vocab_size, min_count=min_count)
+    vocabulary = Vocabulary.build(
+        (split(t) for t in texts), max_size=vocab_size, min_count=min_count
+    )
     return VocabularyCodec(vocabulary, kind, lowercase)
 
 
@@ -167,7 +177,9 @@ def load_codec(folder: Path, name: str) -> Codec:
         meta = json.loads((folder / f"{name}.units.json").read_text(encoding="utf-8"))
         if meta["units"] == "pieces":
             return PieceCodec((folder / f"{name}.model").read_bytes(), meta["lowercase"])
-        return VocabularyCodec(Vocabulary.load(folder / f"{name}.json"), meta["units"], meta["lowercase"])
+        return VocabularyCodec(
+            Vocabulary.load(folder / f"{name}.json"), meta["units"], meta["lowercase"]
+        )
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         raise RunError(f"{folder / name}: not a readable tokeniser ({error}).") from None
 
@@ -179,7 +191,9 @@ def _train_pieces(units: str, texts: list[str], vocab_size: int) -> bytes:
     if not any(text.strip() for text in texts):
         raise DataError("No text to learn sentencepiece units from.")
     distinct = {word for text in texts for word in text.split()}
-    ceiling = len(SPECIAL_PIECES) + sum(len(word) for word in distinct)   # more pieces there cannot be
+    ceiling = len(SPECIAL_PIECES) + sum(
+        len(word) for word in distinct
+    )  # more pieces there cannot be
     model = io.BytesIO()
     try:
         sentencepiece.SentencePieceTrainer.train(
@@ -190,7 +204,9 @@ def _train_pieces(units: str, texts: list[str], vocab_size: int) -> bytes:
         )  # fmt: skip
     except RuntimeError as error:
         reason = str(error).split("] ")[-1].strip()
-        raise DataError(f"sentencepiece cannot learn {vocab_size} {units} units from this text: {reason}") from None
+        raise DataError(
+            f"sentencepiece cannot learn {vocab_size} {units} units from this text: {reason}"
+        ) from None
     return model.getvalue()
 
 

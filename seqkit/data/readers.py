@@ -265,7 +265,7 @@ def _suffix(path: StrPath) -> str:
 def _separated_table(
     path: StrPath, columns: Sequence[str], separator: str, has_header: bool
 ) -> list[dict[str, str]]:
-    rows = _separated_rows(path, separator)
+    rows = separated_rows(path, separator)
     line, first = next(rows, (1, []))
     names = [name.strip() for name in first] if has_header else [str(i) for i in range(len(first))]
     where = f"{path}: line {line}"
@@ -282,8 +282,8 @@ def _separated_table(
     return table
 
 
-def _separated_rows(path: StrPath, separator: str) -> Iterator[tuple[int, list[str]]]:
-    """(first line, fields) of each row that is not blank."""
+def separated_rows(path: StrPath, separator: str) -> Iterator[tuple[int, list[str]]]:
+    """(first line, fields) of each row that is not blank, a header among them."""
     # The line end goes back on: csv needs it to keep the line ends inside quoted fields.
     lines = (line + "\n" for line in iter_lines(path))
     if separator == "\t":
@@ -302,7 +302,7 @@ def _separated_rows(path: StrPath, separator: str) -> Iterator[tuple[int, list[s
 
 def _json_table(path: StrPath, columns: Sequence[str]) -> list[dict[str, str]]:
     table = []
-    for where, row in _json_rows(path):
+    for where, row in json_rows(path):
         for column in columns:
             if column not in row:
                 raise DataError(_missing("key", column, list(row), where))
@@ -310,8 +310,8 @@ def _json_table(path: StrPath, columns: Sequence[str]) -> list[dict[str, str]]:
     return table
 
 
-def _json_rows(path: StrPath) -> Iterator[tuple[str, dict[str, Any]]]:
-    """(place in the file, object) of each row of either JSON layout."""
+def json_rows(path: StrPath) -> Iterator[tuple[str, dict[str, Any]]]:
+    """(place in the file, object) of each row: a JSON object a line, or one list of objects."""
     items = _json_list(path) if _holds_json_list(path) else _json_lines(path)
     for where, item in items:
         if not isinstance(item, dict):

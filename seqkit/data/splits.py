@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -21,7 +22,7 @@ SPLIT_NAMES = {
 
 
 def find_splits(folder: Path, suffixes: Sequence[str] = ()) -> dict[str, Path]:
-    """The split files in a folder, such as `train.csv`, `eng.testa.gz` or `wnut17.dev.conll`; a split may be absent.
+    """The split files in a folder, such as `train.csv`, `eng.testa.gz` or `wnut17train.conll`; a split may be absent.
 
     Args:
         folder: Where to look; sub-folders are left alone.
@@ -35,7 +36,7 @@ def find_splits(folder: Path, suffixes: Sequence[str] = ()) -> dict[str, Path]:
         name = file.name.removesuffix(".gz")
         if not file.is_file() or (suffixes and not name.endswith(tuple(suffixes))):
             continue
-        parts = name.lower().replace("_", ".").replace("-", ".").split(".")
+        parts = re.split(r"[^a-z]+", name.lower())
         for split, words in SPLIT_NAMES.items():
             if any(word in parts for word in words):
                 if split in found:
@@ -71,10 +72,12 @@ def read_splits(
         files = {**(find_splits(path, suffixes) if path.is_dir() else {"train": path}), **files}
         if not files:
             endings = f" ending in {', '.join(suffixes)}" if suffixes else ""
-            raise DataError(f"{path}: no file{endings} is named after a split, such as train, dev or test.")
+            raise DataError(
+                f"{path}: no file{endings} is named after a split, such as train, dev or test."
+            )
     splits = {name: read(file) for name, file in files.items()}
     source = data.path or ", ".join(str(file) for file in files.values())
-    return complete(Splits(**splits, source=source), data.dev_fraction, seed)
+    return complete(Splits.of(splits, source), data.dev_fraction, seed)
 
 
 def complete(splits: Splits[T], dev_fraction: float, seed: int) -> Splits[T]:
@@ -82,7 +85,9 @@ def complete(splits: Splits[T], dev_fraction: float, seed: int) -> Splits[T]:
     if splits.dev or not splits.train:
         return splits
     if len(splits.train) < 2:
-        raise DataError(f"{splits.source}: {len(splits.train)} example; two at least are needed to train and to choose.")
+        raise DataError(
+            f"{splits.source}: {len(splits.train)} example; two at least are needed to train and to choose."
+        )
     rest, dev = split_off(splits.train, dev_fraction, seed)
     note = f"No dev data: {len(dev)} of {len(splits.train)} training examples are set apart to choose the best epoch."
     return Splits(rest, dev, splits.test, splits.source, (*splits.notes, note))

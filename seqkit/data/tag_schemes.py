@@ -35,6 +35,14 @@ class Span(NamedTuple):
     label: str
 
 
+class TagError(DataError):
+    """A tag that breaks its scheme; `index` (from 0) is its place in the sentence."""
+
+    def __init__(self, index: int, message: str) -> None:
+        super().__init__(message)
+        self.index = index
+
+
 class _Tag(NamedTuple):
     prefix: str
     label: str
@@ -164,7 +172,7 @@ def check_tags(tags: Sequence[str], scheme: str) -> None:
     """Raises if one sentence's tags break the scheme.
 
     Raises:
-        DataError: naming the index (from 0) of the first tag that breaks it, the tag, and why.
+        TagError: naming the index (from 0) of the first tag that breaks it, the tag, and why.
         UnknownNameError: if the scheme is unknown.
     """
     _checked(tags, scheme)
@@ -175,15 +183,17 @@ def _checked(tags: Sequence[str], scheme: str) -> list[_Tag]:
     before = _OUTSIDE
     for index, tag in enumerate(parsed):
         if not _may_follow(before, tag, scheme):
-            raise DataError(
+            raise TagError(
+                index,
                 f"Tag {index} {str(tag)!r} cannot follow {_name(before, index)} "
-                f"in scheme {scheme!r}."
+                f"in scheme {scheme!r}.",
             )
         before = tag
     if not _may_follow(before, _OUTSIDE, scheme):
-        raise DataError(
+        raise TagError(
+            len(parsed) - 1,
             f"Tag {len(parsed) - 1} {str(before)!r} cannot be the last of a sentence in scheme "
-            f"{scheme!r}: its entity has no end."
+            f"{scheme!r}: its entity has no end.",
         )
     return parsed
 
@@ -214,7 +224,7 @@ def _parse(tag: str, index: int, scheme: str) -> _Tag:
     prefix, _, label = tag.partition("-")
     if len(prefix) != 1 or prefix not in PREFIXES[scheme] or not label:
         allowed = ", ".join(f"{letter}-LABEL" for letter in PREFIXES[scheme])
-        raise DataError(f"Tag {index} is {tag!r}; scheme {scheme!r} allows O, {allowed}.")
+        raise TagError(index, f"Tag {index} is {tag!r}; scheme {scheme!r} allows O, {allowed}.")
     return _Tag(prefix, label)
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 _WORD = re.compile(r"\w+|[^\w\s]")
+_WORD_ONLY = re.compile(r"\w+(?:['’]\w+)*")
 JOINER = "\uffed"
 """Marks a token that touched the one before it, so that cutting loses nothing but runs of spaces."""
 
@@ -27,6 +28,15 @@ def split_words(text: str) -> list[str]:
     ['It', "'", 's', 'fine', '.']
     """
     return _WORD.findall(text)
+
+
+def split_words_only(text: str) -> list[str]:
+    """The words of a text without other signs; an apostrophe inside a word stays.
+
+    >>> split_words_only("It's fine.")
+    ["It's", 'fine']
+    """
+    return _WORD_ONLY.findall(text)
 
 
 def split_joined(text: str) -> list[str]:

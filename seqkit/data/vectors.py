@@ -23,12 +23,16 @@ def vector_size(path: Path) -> int:
     """
     for line in iter_lines(path):
         fields = line.rstrip().split(" ")
-        if len(fields) == 2 and all(f.isdigit() for f in fields):         # fastText: a line of counts first
+        if len(fields) == 2 and all(
+            f.isdigit() for f in fields
+        ):  # fastText: a line of counts first
             return int(fields[1])
         if len(fields) > 2:
             return len(fields) - 1
         break
-    raise DataError(f"{path}: line 1: not a vector, which is a word and its numbers, separated by spaces.")
+    raise DataError(
+        f"{path}: line 1: not a vector, which is a word and its numbers, separated by spaces."
+    )
 
 
 def read_vectors(path: Path, words: Mapping[str, int]) -> tuple[Tensor, Tensor]:
@@ -59,17 +63,25 @@ def read_vectors(path: Path, words: Mapping[str, int]) -> tuple[Tensor, Tensor]:
         try:
             vector = np.array(rest.split(" "), dtype=np.float32)
         except ValueError:
-            raise DataError(f"{path}: line {number}: not a vector of numbers after {word!r}.") from None
+            raise DataError(
+                f"{path}: line {number}: not a vector of numbers after {word!r}."
+            ) from None
         if len(vector) != size:
-            raise DataError(f"{path}: line {number}: {len(vector)} numbers after {word!r}, expected {size}.")
+            raise DataError(
+                f"{path}: line {number}: {len(vector)} numbers after {word!r}, expected {size}."
+            )
         found[word] = vector
     hits = [(row, found.get(word, found.get(word.lower()))) for word, row in words.items()]
     rows = [row for row, vector in hits if vector is not None]
-    vectors = np.array([vector for _, vector in hits if vector is not None], dtype=np.float32).reshape(-1, size)
+    vectors = np.array(
+        [vector for _, vector in hits if vector is not None], dtype=np.float32
+    ).reshape(-1, size)
     return torch.tensor(rows, dtype=torch.long), torch.from_numpy(vectors)
 
 
-def start_from_vectors(embedding: TokenEmbedding, path: Path, words: Mapping[str, int], *, freeze: bool) -> str:
+def start_from_vectors(
+    embedding: TokenEmbedding, path: Path, words: Mapping[str, int], *, freeze: bool
+) -> str:
     """Starts an embedding's rows from a vector file.
 
     Args:

@@ -27,7 +27,9 @@ class Vocabulary:
         self.index = {token: i for i, token in enumerate(self.tokens)}
 
     @classmethod
-    def build(cls, sentences: Iterable[Iterable[str]], *, max_size: int = 0, min_count: int = 1) -> Vocabulary:
+    def build(
+        cls, sentences: Iterable[Iterable[str]], *, max_size: int = 0, min_count: int = 1
+    ) -> Vocabulary:
         """The tokens seen at least `min_count` times, most frequent first, ties in order of the alphabet.
 
         Args:
@@ -38,7 +40,9 @@ class Vocabulary:
         counts = Counter(token for sentence in sentences for token in sentence)
         for special in SPECIALS:
             counts.pop(special, None)
-        ranked = sorted((t for t, n in counts.items() if n >= min_count), key=lambda t: (-counts[t], t))
+        ranked = sorted(
+            (t for t, n in counts.items() if n >= min_count), key=lambda t: (-counts[t], t)
+        )
         return cls(ranked[: max_size - len(SPECIALS)] if max_size else ranked)
 
     def __len__(self) -> int:
@@ -62,7 +66,9 @@ class Vocabulary:
 
     def save(self, path: Path) -> None:
         """Writes the ordinary tokens as a JSON list."""
-        path.write_text(json.dumps(self.tokens[len(SPECIALS) :], ensure_ascii=False), encoding="utf-8")
+        path.write_text(
+            json.dumps(self.tokens[len(SPECIALS) :], ensure_ascii=False), encoding="utf-8"
+        )
 
     @classmethod
     def load(cls, path: Path) -> Vocabulary:

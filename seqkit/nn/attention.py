@@ -46,7 +46,9 @@ class Attention(nn.Module):
         projected: Tensor = self.key_proj(memory)
         return projected
 
-    def forward(self, query: Tensor, keys: Tensor, memory: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, query: Tensor, keys: Tensor, memory: Tensor, mask: Tensor
+    ) -> tuple[Tensor, Tensor]:
         """Contexts for one step or for all of them.
 
         Args:
@@ -63,10 +65,12 @@ class Attention(nn.Module):
             ShapeError: if `mask` and `memory` differ in [batch, src_len].
         """
         if mask.shape != memory.shape[:2]:
-            raise ShapeError(f"mask must be {list(memory.shape[:2])} as memory, got {list(mask.shape)}.")
-        queries = query.unsqueeze(1) if query.dim() == 2 else query        # [batch, tgt_len, query]
+            raise ShapeError(
+                f"mask must be {list(memory.shape[:2])} as memory, got {list(mask.shape)}."
+            )
+        queries = query.unsqueeze(1) if query.dim() == 2 else query  # [batch, tgt_len, query]
         weights = masked_softmax(self._scores(queries, keys), mask.unsqueeze(1))
-        context = torch.bmm(weights, memory)                               # [batch, tgt_len, memory]
+        context = torch.bmm(weights, memory)  # [batch, tgt_len, memory]
         if query.dim() == 2:
             return context.squeeze(1), weights.squeeze(1)
         return context, weights

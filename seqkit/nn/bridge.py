@@ -22,11 +22,15 @@ class Bridge(nn.Module):
         num_states: Tensors in the decoder's state: 2 for LSTM, else 1.
     """
 
-    def __init__(self, from_size: int, from_layers: int, to_size: int, to_layers: int, num_states: int) -> None:
+    def __init__(
+        self, from_size: int, from_layers: int, to_size: int, to_layers: int, num_states: int
+    ) -> None:
         super().__init__()
         self.layer_of = [max(0, from_layers - to_layers + layer) for layer in range(to_layers)]
         self.hidden = nn.ModuleList(nn.Linear(from_size, to_size) for _ in range(to_layers))
-        self.cell = nn.ModuleList(nn.Linear(from_size, to_size) for _ in range(to_layers) if num_states == 2)
+        self.cell = nn.ModuleList(
+            nn.Linear(from_size, to_size) for _ in range(to_layers) if num_states == 2
+        )
 
     def forward(self, state: State) -> State:
         """Decoder state, each float [to_layers, batch, to_size], from encoder state [from_layers, batch, from_size]."""
@@ -36,4 +40,6 @@ class Bridge(nn.Module):
         return hidden, self._project(self.cell, state[-1])
 
     def _project(self, projections: nn.ModuleList, part: Tensor) -> Tensor:
-        return torch.stack([proj(part[layer]) for proj, layer in zip(projections, self.layer_of, strict=True)])
+        return torch.stack(
+            [proj(part[layer]) for proj, layer in zip(projections, self.layer_of, strict=True)]
+        )

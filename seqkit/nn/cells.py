@@ -40,22 +40,30 @@ class Cell:
     sequence: Callable[..., Any]
 
 
-def tanh_step(inputs: Tensor, state: State, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor, b_hh: Tensor) -> State:
+def tanh_step(
+    inputs: Tensor, state: State, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor, b_hh: Tensor
+) -> State:
     """Elman's recurrence with tanh (Elman 1990)."""
     return (torch.rnn_tanh_cell(inputs, state[0], w_ih, w_hh, b_ih, b_hh),)
 
 
-def relu_step(inputs: Tensor, state: State, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor, b_hh: Tensor) -> State:
+def relu_step(
+    inputs: Tensor, state: State, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor, b_hh: Tensor
+) -> State:
     """Elman's recurrence with a rectifier; wants an identity recurrence (Le et al. 2015, arXiv 1504.00941)."""
     return (torch.rnn_relu_cell(inputs, state[0], w_ih, w_hh, b_ih, b_hh),)
 
 
-def lstm_step(inputs: Tensor, state: State, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor, b_hh: Tensor) -> State:
+def lstm_step(
+    inputs: Tensor, state: State, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor, b_hh: Tensor
+) -> State:
     """Long short-term memory with forget gate (Hochreiter & Schmidhuber 1997; Gers et al. 2000)."""
     return torch.lstm_cell(inputs, [state[0], state[1]], w_ih, w_hh, b_ih, b_hh)
 
 
-def gru_step(inputs: Tensor, state: State, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor, b_hh: Tensor) -> State:
+def gru_step(
+    inputs: Tensor, state: State, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor, b_hh: Tensor
+) -> State:
     """Gated recurrent unit, reset gate after the product, as cuDNN has it (Cho et al. 2014, arXiv 1406.1078)."""
     return (torch.gru_cell(inputs, state[0], w_ih, w_hh, b_ih, b_hh),)
 

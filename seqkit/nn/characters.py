@@ -23,7 +23,15 @@ class CharCNN(nn.Module):
         dropout: Share of character values zeroed in training.
     """
 
-    def __init__(self, num_chars: int, emb_size: int, output_size: int, *, width: int = 3, dropout: float = 0.0) -> None:
+    def __init__(
+        self,
+        num_chars: int,
+        emb_size: int,
+        output_size: int,
+        *,
+        width: int = 3,
+        dropout: float = 0.0,
+    ) -> None:
         super().__init__()
         self.output_size = output_size
         self.embedding = nn.Embedding(num_chars, emb_size, padding_idx=0)
@@ -32,8 +40,8 @@ class CharCNN(nn.Module):
 
     def forward(self, chars: Tensor, lengths: Tensor) -> Tensor:
         """float [words, output_size] from int64 chars [words, chars] and lengths [words], each at least 1."""
-        vectors = self.dropout(self.embedding(chars)).transpose(1, 2)     # [words, emb, chars]
-        maps = self.convolution(vectors)                                  # [words, filters, chars]
+        vectors = self.dropout(self.embedding(chars)).transpose(1, 2)  # [words, emb, chars]
+        maps = self.convolution(vectors)  # [words, filters, chars]
         mask = lengths_to_mask(lengths.to(chars.device), chars.size(1)).unsqueeze(1)
         pooled: Tensor = maps.masked_fill(~mask, torch.finfo(maps.dtype).min).amax(dim=2)
         return pooled
@@ -50,7 +58,15 @@ class CharRNN(nn.Module):
         cell: Kind of recurrence.
     """
 
-    def __init__(self, num_chars: int, emb_size: int, output_size: int, *, cell: str = "lstm", dropout: float = 0.0) -> None:
+    def __init__(
+        self,
+        num_chars: int,
+        emb_size: int,
+        output_size: int,
+        *,
+        cell: str = "lstm",
+        dropout: float = 0.0,
+    ) -> None:
         super().__init__()
         self.output_size = output_size // 2 * 2
         self.embedding = nn.Embedding(num_chars, emb_size, padding_idx=0)
@@ -63,7 +79,9 @@ class CharRNN(nn.Module):
         return torch.cat([state[0][0], state[0][1]], dim=-1)
 
 
-def build_characters(kind: str, num_chars: int, emb_size: int, output_size: int, dropout: float) -> CharCNN | CharRNN | None:
+def build_characters(
+    kind: str, num_chars: int, emb_size: int, output_size: int, dropout: float
+) -> CharCNN | CharRNN | None:
     """The character encoder of that name: `cnn`, `rnn` or `none`.
 
     Raises:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from seqkit.errors import ConfigError, UnknownNameError
-from seqkit.nn.crf import Scores, viterbi
+from seqkit.nn.crf import Scores, viterbi_nbest
 
 Scheme = Literal["BIO", "BIOES"]
 
@@ -63,8 +63,21 @@ def constrained_viterbi(
         tags, int64 [batch, len], 0 at padding; the sum of their log-probabilities in nats,
         float [batch]. A row without any allowed path scores -inf and has tags 0.
     """
+    tags, scores = constrained_nbest(log_probs, lengths, allowed, start, end, 1)
+    return tags.squeeze(1), scores.squeeze(1)
+
+
+def constrained_nbest(
+    log_probs: Tensor, lengths: Tensor, allowed: Tensor, start: Tensor, end: Tensor, n: int
+) -> tuple[Tensor, Tensor]:
+    """The `n` most probable allowed paths, best first; arguments as in `constrained_viterbi`.
+
+    Returns:
+        tags, int64 [batch, n, len], 0 at padding; sums of log-probabilities, float [batch, n].
+        Where a row has fewer than n allowed paths the rest score -inf and have tags 0.
+    """
     rules = Scores(*(_forbid(mask, log_probs) for mask in (start, allowed, end)))
-    return viterbi(log_probs, rules, lengths)
+    return viterbi_nbest(log_probs, rules, lengths, n)
 
 
 def _forbid(mask: Tensor, like: Tensor) -> Tensor:

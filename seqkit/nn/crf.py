@@ -97,8 +97,7 @@ class CRF(nn.Module):
             lengths: Valid steps, int64 [batch].
         """
         emissions, mask = self._checked(emissions, lengths, tags)
-        # A constant taken off a step leaves the probability as it is; numbers near 0 keep digits.
-        emissions = emissions - emissions.detach().amax(dim=-1, keepdim=True)
+        emissions = _topped_at_zero(emissions)
         scores = self._scores(emissions)
         return _score_path(emissions, scores, tags, mask) - _log_partition(
             emissions, scores, mask, lengths
@@ -121,7 +120,7 @@ class CRF(nn.Module):
             float [batch, len, num_tags]; each valid step sums to 1, padding is 0. Differentiable.
         """
         emissions, mask = self._checked(emissions, lengths)
-        steps = emissions.transpose(0, 1)
+        steps = _topped_at_zero(emissions).transpose(0, 1)
         alphas, betas = forward_backward_scores(steps, self._scores(emissions), lengths)
         return _step_marginals(steps, alphas, betas, mask.T)[0].transpose(0, 1)
 
@@ -146,7 +145,7 @@ class CRF(nn.Module):
             Where a row has fewer than n allowed paths the rest get -inf and tags 0.
         """
         emissions, mask = self._checked(emissions, lengths)
-        emissions = emissions - emissions.amax(dim=-1, keepdim=True)  # as in `log_likelihood`
+        emissions = _topped_at_zero(emissions)
         possible = self._scores(emissions, forbidden=float("-inf"))
         tags, scores = viterbi_nbest(emissions, possible, lengths, n)
         log_z = _log_partition(emissions, self._scores(emissions), mask, lengths).unsqueeze(1)
@@ -353,18 +352,26 @@ def _trace_back(pointers: list[Tensor], state: Tensor, mask: Tensor) -> Tensor:
 def _step_marginals(
     emissions: Tensor, alphas: Tensor, betas: Tensor, mask: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Tag probabilities [len, batch, T], 0 at padding; log partition as each step has it [.., 1].
+    """Tag probabilities [len, batch, T], 0 at padding; the log partition of each step [.., 1].
 
-    A log partition per step, equal but for rounding, makes each step sum to 1 however long the row.
+    All steps have the same log partition but for rounding. Each with its own sums to 1 in any row.
     """
     joint = alphas + betas - emissions  # both hold the emission
-    log_sums = joint.logsumexp(dim=-1, keepdim=True)  # far faster on CPU than softmax of few tags
-    return (joint - log_sums).exp().masked_fill(~mask.unsqueeze(-1), 0.0), log_sums
+    peak = joint.amax(dim=-1, keepdim=True)
+    log_sums = (joint - peak).logsumexp(dim=-1, keepdim=True)
+    # On CPU this is far faster than softmax, which is slow for few tags.
+    probs = (joint - peak - log_sums).exp().masked_fill(~mask.unsqueeze(-1), 0.0)
+    return probs, peak + log_sums
 
 
 def _sum_paths(alphas: Tensor, end: Tensor, lengths: Tensor) -> Tensor:
     """Log partition [batch] from the forward scores [len, batch, T]."""
     return torch.logsumexp(last_valid(alphas.transpose(0, 1), lengths) + end, dim=-1)
+
+
+def _topped_at_zero(emissions: Tensor) -> Tensor:
+    """Emissions with 0 as the highest of each step: same probabilities, rounded less."""
+    return emissions - emissions.detach().amax(dim=-1, keepdim=True)
 
 
 def _check_shape(name: str, tensor: Tensor, expected: Sequence[int]) -> None:

@@ -1,4 +1,7 @@
-"""Decoders: a memory in, a sentence out. `forward` runs a whole sequence for training, `step` one token for decoding."""
+"""Decoders: a memory in, a sentence out.
+
+`forward` runs a whole sequence for training, `step` one token for decoding.
+"""
 
 from __future__ import annotations
 
@@ -132,7 +135,9 @@ class RecurrentDecoder(nn.Module):
         self.layers = Recurrent(
             cell, embedding.output_size + fed, hidden_size, num_layers, dropout=dropout, init=init
         )
-        self.bridge = Bridge(state_size, state_layers, hidden_size, num_layers, get_cell(cell).num_states)
+        self.bridge = Bridge(
+            state_size, state_layers, hidden_size, num_layers, get_cell(cell).num_states
+        )
         self.attention = None
         if attention != "none":
             self.attention = Attention(attention, hidden_size, memory_size, hidden_size)
@@ -165,7 +170,9 @@ class RecurrentDecoder(nn.Module):
         features, _ = self._features(outputs, state)
         return features
 
-    def step(self, tokens: Tensor, state: RecurrentState) -> tuple[Tensor, RecurrentState, Tensor | None]:
+    def step(
+        self, tokens: Tensor, state: RecurrentState
+    ) -> tuple[Tensor, RecurrentState, Tensor | None]:
         """(logits [rows, vocab_size], next state, attention [rows, src_len] or None) after tokens int64 [rows]."""
         features, after, weights = self._step_features(tokens, state)
         return self.project(features), after, weights
@@ -175,7 +182,9 @@ class RecurrentDecoder(nn.Module):
         logits: Tensor = self.readout(features)
         return logits
 
-    def _forward_stepwise(self, tokens: Tensor, state: RecurrentState, sampling_prob: float) -> Tensor:
+    def _forward_stepwise(
+        self, tokens: Tensor, state: RecurrentState, sampling_prob: float
+    ) -> Tensor:
         steps = []
         given = tokens[:, 0]
         for index in range(tokens.size(1)):
@@ -185,10 +194,14 @@ class RecurrentDecoder(nn.Module):
                 given = tokens[:, index + 1]
                 if sampling_prob > 0:
                     own = self.project(features).argmax(dim=-1)
-                    given = torch.where(torch.rand(own.shape, device=own.device) < sampling_prob, own, given)
+                    given = torch.where(
+                        torch.rand(own.shape, device=own.device) < sampling_prob, own, given
+                    )
         return torch.stack(steps, dim=1)
 
-    def _step_features(self, tokens: Tensor, state: RecurrentState) -> tuple[Tensor, RecurrentState, Tensor | None]:
+    def _step_features(
+        self, tokens: Tensor, state: RecurrentState
+    ) -> tuple[Tensor, RecurrentState, Tensor | None]:
         inputs = self.dropout(self.embedding(tokens))
         if self.input_feeding:
             inputs = torch.cat([inputs, state.feed], dim=-1)
@@ -262,17 +275,23 @@ class TransformerDecoder(nn.Module):
         prefix = memory.new_zeros(memory.size(0), 0, self.embedding.output_size)
         return TransformerState(memory, encoded.mask, prefix)
 
-    def forward(self, tokens: Tensor, state: TransformerState, sampling_prob: float = 0.0) -> Tensor:
+    def forward(
+        self, tokens: Tensor, state: TransformerState, sampling_prob: float = 0.0
+    ) -> Tensor:
         """Features of every step, float [batch, len, feature_size]; the second pass of scheduled sampling mixes in
         the choices of the first (Mihaylova & Martins 2019, https://arxiv.org/abs/1906.07651)."""
         if sampling_prob > 0 and tokens.size(1) > 1:
             with torch.no_grad():
                 own = self.project(self._run(self.embedding(tokens), state)).argmax(dim=-1)
             swap = torch.rand(tokens[:, 1:].shape, device=tokens.device) < sampling_prob
-            tokens = torch.cat([tokens[:, :1], torch.where(swap, own[:, :-1], tokens[:, 1:])], dim=1)
+            tokens = torch.cat(
+                [tokens[:, :1], torch.where(swap, own[:, :-1], tokens[:, 1:])], dim=1
+            )
         return self._run(self.embedding(tokens), state)
 
-    def step(self, tokens: Tensor, state: TransformerState) -> tuple[Tensor, TransformerState, Tensor | None]:
+    def step(
+        self, tokens: Tensor, state: TransformerState
+    ) -> tuple[Tensor, TransformerState, Tensor | None]:
         """(logits [rows, vocab_size], next state, None) after tokens int64 [rows]."""
         prefix = torch.cat([state.prefix, self.embedding(tokens).unsqueeze(1)], dim=1)
         features = self._run(prefix, state)[:, -1]

@@ -71,7 +71,9 @@ class TokenEmbedding(nn.Module):
             ShapeError: if the vectors do not fit the table.
         """
         if self.table is None or vectors.shape != (len(rows), self.output_size):
-            raise ShapeError(f"vectors must be [{len(rows)}, {self.output_size}], got {list(vectors.shape)}.")
+            raise ShapeError(
+                f"vectors must be [{len(rows)}, {self.output_size}], got {list(vectors.shape)}."
+            )
         with torch.no_grad():
             self.table.weight[rows] = vectors.to(self.table.weight)
         self.table.weight.requires_grad_(not freeze)

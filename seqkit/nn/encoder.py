@@ -63,7 +63,9 @@ class Encoder(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.layers: Recurrent | TransformerEncoder
         if cell == "transformer":
-            self.layers = TransformerEncoder(input_size, hidden_size, num_layers, num_heads, dropout)
+            self.layers = TransformerEncoder(
+                input_size, hidden_size, num_layers, num_heads, dropout
+            )
             self.state_layers = 1
         else:
             self.layers = Recurrent(
@@ -85,5 +87,7 @@ class Encoder(nn.Module):
 
     def _join_directions(self, part: Tensor) -> Tensor:
         """[layers * directions, batch, hidden] -> [layers, batch, directions * hidden]."""
-        split = part.unflatten(0, (self.state_layers, -1))       # [layers, directions, batch, hidden]
+        split = part.view(
+            self.state_layers, -1, *part.shape[1:]
+        )  # [layers, directions, batch, hidden]
         return torch.cat(split.unbind(1), dim=-1)

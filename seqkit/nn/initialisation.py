@@ -34,7 +34,7 @@ def initialise_recurrent(layer: nn.RNNBase, cell: str, scheme: str) -> None:
         layer.reset_parameters()
         return
     for name, weight in layer.named_parameters():
-        for block in weight.data.split(layer.hidden_size):       # one gate at a time
+        for block in torch.split(weight.data, layer.hidden_size):  # one gate at a time
             _fill(name, block, scheme)
         if cell == "lstm" and name.startswith("bias_ih"):
             weight.data[layer.hidden_size : 2 * layer.hidden_size].fill_(1.0)

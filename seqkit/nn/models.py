@@ -28,10 +28,15 @@ class VectorClassifier(nn.Module):
         dropout: Share of hidden units zeroed in training.
     """
 
-    def __init__(self, input_size: int, hidden_size: int, num_labels: int, dropout: float = 0.0) -> None:
+    def __init__(
+        self, input_size: int, hidden_size: int, num_labels: int, dropout: float = 0.0
+    ) -> None:
         super().__init__()
         self.layers = nn.Sequential(
-            nn.Linear(input_size, hidden_size), nn.ReLU(), nn.Dropout(dropout), nn.Linear(hidden_size, num_labels)
+            nn.Linear(input_size, hidden_size),
+            nn.ReLU(),
+            nn.Dropout(dropout),
+            nn.Linear(hidden_size, num_labels),
         )
 
     def forward(self, features: Tensor) -> Tensor:
@@ -87,7 +92,9 @@ class Tagger(nn.Module):
         dropout: Share of encoder outputs zeroed in training.
     """
 
-    def __init__(self, encoder: Encoder, num_tags: int, crf: CRF | None, dropout: float = 0.0) -> None:
+    def __init__(
+        self, encoder: Encoder, num_tags: int, crf: CRF | None, dropout: float = 0.0
+    ) -> None:
         super().__init__()
         self.encoder = encoder
         self.dropout = nn.Dropout(dropout)
@@ -131,7 +138,9 @@ class EncoderDecoder(nn.Module):
         label_smoothing: Probability spread evenly over the vocabulary in the training target.
     """
 
-    def __init__(self, source: nn.Module, decoder: Decoder[Any], label_smoothing: float = 0.0) -> None:
+    def __init__(
+        self, source: nn.Module, decoder: Decoder[Any], label_smoothing: float = 0.0
+    ) -> None:
         super().__init__()
         self.source = source
         self.decoder = decoder
@@ -156,13 +165,14 @@ class EncoderDecoder(nn.Module):
         inputs, wanted = tgt.values[:, :-1], tgt.values[:, 1:]
         prob = self.sampling_prob if self.training else 0.0
         features = self.decoder.forward(inputs, self.start(src), prob)
-        real = tgt.mask[:, 1:]                                      # padding never reaches the vocabulary
+        real = tgt.mask[:, 1:]  # padding never reaches the vocabulary
         logits = self.decoder.project(features[real])
         smoothing = self.label_smoothing if self.training else 0.0
-        return nn.functional.cross_entropy(logits.float(), wanted[real], reduction="sum", label_smoothing=smoothing)
+        return nn.functional.cross_entropy(
+            logits.float(), wanted[real], reduction="sum", label_smoothing=smoothing
+        )
 
 
 def count_parameters(model: nn.Module) -> int:
     """Number of weights, each shared one once."""
     return sum(p.numel() for p in model.parameters())
-

@@ -39,7 +39,9 @@ class Pooling(nn.Module):
         if self.kind == "last":
             return encoded.state[0][-1], None
         if self.kind == "max":
-            return memory.masked_fill(~mask.unsqueeze(-1), torch.finfo(memory.dtype).min).amax(dim=1), None
+            return memory.masked_fill(~mask.unsqueeze(-1), torch.finfo(memory.dtype).min).amax(
+                dim=1
+            ), None
         if self.kind == "mean":
             return memory.sum(dim=1) / mask.sum(dim=1, keepdim=True).clamp(min=1).to(memory), None
         scores = self.energy(torch.tanh(self.hidden(memory))).squeeze(-1)

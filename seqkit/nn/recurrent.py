@@ -53,7 +53,9 @@ class Recurrent(nn.RNNBase):
         tbptt_steps: int = 0,
     ) -> None:
         if tbptt_steps and bidirectional:
-            raise ConfigError("`tbptt_steps` carries a state forwards, so it needs `bidirectional` to be false.")
+            raise ConfigError(
+                "`tbptt_steps` carries a state forwards, so it needs `bidirectional` to be false."
+            )
         self.cell = get_cell(cell)
         between = dropout if num_layers > 1 else 0.0
         super().__init__(
@@ -65,7 +67,9 @@ class Recurrent(nn.RNNBase):
         self.tbptt_steps = tbptt_steps
         initialise_recurrent(self, cell, init)
 
-    def forward(self, inputs: Tensor, lengths: Tensor | None = None, state: State | None = None) -> tuple[Tensor, State]:
+    def forward(
+        self, inputs: Tensor, lengths: Tensor | None = None, state: State | None = None
+    ) -> tuple[Tensor, State]:
         """Runs over the sequence.
 
         Args:
@@ -81,7 +85,7 @@ class Recurrent(nn.RNNBase):
             ShapeError: if `inputs`, `lengths` and `state` do not fit each other.
         """
         state = self._checked_state(inputs, lengths, state)
-        lengths = None if lengths is None else lengths.cpu()   # packing wants them there
+        lengths = None if lengths is None else lengths.cpu()  # packing wants them there
         if not self.tbptt_steps:
             return self._run(inputs, lengths, state)
         outputs = []
@@ -112,18 +116,24 @@ class Recurrent(nn.RNNBase):
 
     def _checked_state(self, inputs: Tensor, lengths: Tensor | None, state: State | None) -> State:
         if inputs.dim() != 3 or inputs.size(2) != self.input_size:
-            raise ShapeError(f"inputs must be [batch, len, {self.input_size}], got {list(inputs.shape)}.")
+            raise ShapeError(
+                f"inputs must be [batch, len, {self.input_size}], got {list(inputs.shape)}."
+            )
         batch, max_len, _ = inputs.shape
         if lengths is not None and lengths.shape != (batch,):
             raise ShapeError(f"lengths must be [{batch}], got {list(lengths.shape)}.")
         if lengths is not None and batch and int(lengths.max()) > max_len:
-            raise ShapeError(f"lengths go up to {int(lengths.max())}, but inputs have {max_len} steps.")
+            raise ShapeError(
+                f"lengths go up to {int(lengths.max())}, but inputs have {max_len} steps."
+            )
         if state is None:
             return self.zero_state(batch, inputs)
         shape = (self.num_layers * self.num_directions, batch, self.hidden_size)
         if len(state) != self.cell.num_states or any(part.shape != shape for part in state):
             got = [list(part.shape) for part in state]
-            raise ShapeError(f"state must be {self.cell.num_states} tensors of {list(shape)}, got {got}.")
+            raise ShapeError(
+                f"state must be {self.cell.num_states} tensors of {list(shape)}, got {got}."
+            )
         return state
 
     def _run(self, inputs: Tensor, lengths: Tensor | None, state: State) -> tuple[Tensor, State]:
@@ -133,7 +143,10 @@ class Recurrent(nn.RNNBase):
             return self._run_packed(inputs, lengths, state)
         outputs, final = self._run_packed(inputs, lengths.clamp(min=1), state)
         some = (lengths > 0).to(inputs.device)
-        kept = tuple(torch.where(some.view(1, -1, 1), new, old) for new, old in zip(final, state, strict=True))
+        kept = tuple(
+            torch.where(some.view(1, -1, 1), new, old)
+            for new, old in zip(final, state, strict=True)
+        )
         return outputs * some.view(-1, 1, 1), kept
 
     def _run_packed(self, inputs: Tensor, lengths: Tensor, state: State) -> tuple[Tensor, State]:
@@ -146,7 +159,9 @@ class Recurrent(nn.RNNBase):
         outputs, _ = pad_packed_sequence(ragged, batch_first=True, total_length=inputs.size(1))
         return outputs, tuple(part.index_select(1, back) for part in final)
 
-    def _fused(self, data: Tensor, batch_sizes: Tensor | None, state: State) -> tuple[Tensor, State]:
+    def _fused(
+        self, data: Tensor, batch_sizes: Tensor | None, state: State
+    ) -> tuple[Tensor, State]:
         """PyTorch's own kernel (cuDNN, oneDNN or its native loop), packed where `batch_sizes` is given."""
         initial: Any = state[0] if self.cell.num_states == 1 else list(state)
         weights, dropout = self._flat_weights, self.dropout if self.training else 0.0

@@ -14,7 +14,7 @@ def sinusoids(length: int, size: int, like: Tensor) -> Tensor:
     """Position vectors, float [length, size] (Vaswani et al. 2017, section 3.5)."""
     steps = torch.arange(length, device=like.device, dtype=torch.float32).unsqueeze(1)
     pairs = torch.arange(0, size, 2, device=like.device, dtype=torch.float32)
-    angles = steps * torch.exp(pairs * (-math.log(10000.0) / size))          # [length, ceil(size / 2)]
+    angles = steps * torch.exp(pairs * (-math.log(10000.0) / size))  # [length, ceil(size / 2)]
     waves = torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(1)
     return waves[:, :size].to(like.dtype)
 
@@ -30,7 +30,9 @@ class Positions(nn.Module):
 
     def __init__(self, input_size: int, hidden_size: int, dropout: float) -> None:
         super().__init__()
-        self.proj = nn.Identity() if input_size == hidden_size else nn.Linear(input_size, hidden_size)
+        self.proj = (
+            nn.Identity() if input_size == hidden_size else nn.Linear(input_size, hidden_size)
+        )
         self.scale = math.sqrt(hidden_size)
         self.hidden_size = hidden_size
         self.dropout = nn.Dropout(dropout)
@@ -38,7 +40,9 @@ class Positions(nn.Module):
     def forward(self, inputs: Tensor) -> Tensor:
         """float [batch, len, hidden_size] from float [batch, len, input_size]."""
         vectors = self.proj(inputs) * self.scale
-        summed: Tensor = self.dropout(vectors + sinusoids(vectors.size(1), self.hidden_size, vectors))
+        summed: Tensor = self.dropout(
+            vectors + sinusoids(vectors.size(1), self.hidden_size, vectors)
+        )
         return summed
 
 
@@ -53,7 +57,9 @@ class TransformerEncoder(nn.Module):
         dropout: Share of values zeroed in training.
     """
 
-    def __init__(self, input_size: int, hidden_size: int, num_layers: int, num_heads: int, dropout: float) -> None:
+    def __init__(
+        self, input_size: int, hidden_size: int, num_layers: int, num_heads: int, dropout: float
+    ) -> None:
         super().__init__()
         self.output_size = hidden_size
         self.positions = Positions(input_size, hidden_size, dropout)

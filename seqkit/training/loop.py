@@ -125,7 +125,9 @@ class Trainer:
             self._close_epoch(row, scores)
             self._follow_plateau(optimizer, schedule)
             if self.config.patience and self.state.stale >= self.config.patience:
-                self.reporter.note(f"Stopped: {self.metric} has not risen for {self.state.stale} epochs.")
+                self.reporter.note(
+                    f"Stopped: {self.metric} has not risen for {self.state.stale} epochs."
+                )
                 break
         load_weights(self.pipeline.model, self.folder / WEIGHTS)
         return self.state
@@ -195,7 +197,9 @@ class Trainer:
         total, units = 0.0, 0
         lengths = [self.pipeline.length(item) for item in items]
         for indices in make_batches(lengths, batch_size=self.config.batch_size):
-            loss, count = self.pipeline.loss(self.pipeline.collate([items[i] for i in indices]).to(self.device))
+            loss, count = self.pipeline.loss(
+                self.pipeline.collate([items[i] for i in indices]).to(self.device)
+            )
             total, units = total + float(loss), units + int(count)
         return total / max(1, units)
 
@@ -205,7 +209,12 @@ class Trainer:
         state.history.append(row)
         is_best = value > state.best
         if is_best:
-            state.best, state.best_epoch, state.stale, state.best_scores = value, state.epoch, 0, scores
+            state.best, state.best_epoch, state.stale, state.best_scores = (
+                value,
+                state.epoch,
+                0,
+                scores,
+            )
             save_weights(self.pipeline.model, self.folder / WEIGHTS)
         else:
             state.stale += 1
@@ -230,7 +239,9 @@ def build_accelerator(config: TrainingConfig) -> Accelerator:
     """
     there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if not there.get(config.device, True):
-        raise ConfigError(f"`training.device` is {config.device}, but torch finds none here; use auto or cpu.")
+        raise ConfigError(
+            f"`training.device` is {config.device}, but torch finds none here; use auto or cpu."
+        )
     on_cpu = config.device == "cpu" or not any(there.values())
     if config.precision == "fp16" and (on_cpu or not there["cuda"]):
         raise ConfigError("`training.precision` fp16 needs a CUDA device; bf16 works on a CPU too.")
@@ -246,7 +257,9 @@ def score_examples(
 ) -> Scores:
     """Scores of what the pipeline predicts from the raw inputs of labelled examples."""
     raws = [pipeline.raw_input(example) for example in examples]
-    return pipeline.score(examples, predict_window(pipeline, raws, batch_size=batch_size, device=device))
+    return pipeline.score(
+        examples, predict_window(pipeline, raws, batch_size=batch_size, device=device)
+    )
 
 
 def _groups(batches: list[list[int]], size: int) -> Iterator[list[list[int]]]:

@@ -59,7 +59,9 @@ def sampling_probability(kind: str, step: int, start: float, end: float, steps: 
     elif kind == "inverse_sigmoid":
         share = (_sigmoid(done) - _sigmoid(0)) / (_sigmoid(1) - _sigmoid(0))
     else:
-        raise UnknownNameError("sampling schedule", kind, ("linear", "exponential", "inverse_sigmoid"))
+        raise UnknownNameError(
+            "sampling schedule", kind, ("linear", "exponential", "inverse_sigmoid")
+        )
     return start + (end - start) * share
 
 

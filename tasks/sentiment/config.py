@@ -16,8 +16,8 @@ class SentimentData(DataConfig):
     """Column of a table, or key of a JSON line, that holds the text."""
     label_column: str = "label"
     """Column or key that holds the label."""
-    units: Literal["word", "char", "bpe", "unigram"] = "word"
-    """What a text is cut into: words, characters, or sentencepiece units."""
+    units: Literal["word", "word_only", "char", "bpe", "unigram"] = "word"
+    """What a text is cut into: words and signs, words only, characters, or sentencepiece units."""
     vocab_size: int = 20000
     """Units known at most, the most frequent ones (0: all)."""
     min_count: int = 1

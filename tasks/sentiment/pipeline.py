@@ -65,7 +65,9 @@ class SentimentPipeline(Pipeline[Review, Item, TextBatch]):
 
     def __init__(self, config: SentimentConfig, codec: Codec, labels: Sequence[str]) -> None:
         if config.model.head == "sigmoid" and len(labels) != 2:
-            raise ConfigError(f"`model.head` sigmoid is for 2 labels; the data has {len(labels)}: {', '.join(labels)}.")
+            raise ConfigError(
+                f"`model.head` sigmoid is for 2 labels; the data has {len(labels)}: {', '.join(labels)}."
+            )
         self.config = config
         self.codec = codec
         self.labels = list(labels)
@@ -74,11 +76,15 @@ class SentimentPipeline(Pipeline[Review, Item, TextBatch]):
 
     def save(self, folder: Path) -> None:
         self.codec.save(folder, "text")
-        (folder / "labels.json").write_text(json.dumps(self.labels, ensure_ascii=False), encoding="utf-8")
+        (folder / "labels.json").write_text(
+            json.dumps(self.labels, ensure_ascii=False), encoding="utf-8"
+        )
 
     def encode(self, example: Review) -> Item:
         if example.label not in self.label_index:
-            raise DataError(f"Label {example.label!r} was not in the training data ({', '.join(self.labels)}).")
+            raise DataError(
+                f"Label {example.label!r} was not in the training data ({', '.join(self.labels)})."
+            )
         return Item(self._ids(example.text), self.label_index[example.label])
 
     def encode_input(self, raw: Any) -> Item:
@@ -93,7 +99,9 @@ class SentimentPipeline(Pipeline[Review, Item, TextBatch]):
         return max(1, len(item.ids))
 
     def collate(self, items: Sequence[Item]) -> TextBatch:
-        return TextBatch(pad([item.ids for item in items]), torch.tensor([item.label for item in items]))
+        return TextBatch(
+            pad([item.ids for item in items]), torch.tensor([item.label for item in items])
+        )
 
     def loss(self, batch: TextBatch) -> tuple[Tensor, Tensor]:
         log_probs, _ = self._log_probs(batch)
@@ -104,7 +112,9 @@ class SentimentPipeline(Pipeline[Review, Item, TextBatch]):
         log_probs, weights = self._log_probs(batch)
         rows = zip(items, log_probs.tolist(), strict=True)
         return [
-            self._prediction(item, row, None if weights is None else weights[i, : self.length(item)].tolist())
+            self._prediction(
+                item, row, None if weights is None else weights[i, : self.length(item)].tolist()
+            )
             for i, (item, row) in enumerate(rows)
         ]
 
@@ -112,20 +122,35 @@ class SentimentPipeline(Pipeline[Review, Item, TextBatch]):
         gold = [example.label for example in examples]
         scores = classification_scores(gold, [p.output for p in predictions], self.labels)
         tables = {
-            "labels": [{"label": name, **dataclasses.asdict(row)} for name, row in scores.per_label.items()],
+            "labels": [
+                {"label": name, **dataclasses.asdict(row)} for name, row in scores.per_label.items()
+            ],
             "confusion": [
-                {"label": label, **{f"as {other}": scores.confusion[i][j] for j, other in enumerate(self.labels)}}
+                {
+                    "label": label,
+                    **{
+                        f"as {other}": scores.confusion[i][j] for j, other in enumerate(self.labels)
+                    },
+                }
                 for i, label in enumerate(self.labels)
             ],
         }
         values = {"accuracy": scores.accuracy, "macro_f1": scores.macro_f1}
-        return Scores(values, f"accuracy and macro F1 over {len(gold)} texts, {len(self.labels)} labels", tables)
+        return Scores(
+            values,
+            f"accuracy and macro F1 over {len(gold)} texts, {len(self.labels)} labels",
+            tables,
+        )
 
     def summary(self) -> dict[str, Any]:
         return {"vocabulary": len(self.codec), "labels": ", ".join(self.labels)}
 
     def _ids(self, text: str) -> list[int]:
-        return _shorten(self.codec.encode(_BREAK.sub(" ", text)), self.config.data.max_tokens, self.config.data.keep)
+        return _shorten(
+            self.codec.encode(_BREAK.sub(" ", text)),
+            self.config.data.max_tokens,
+            self.config.data.keep,
+        )
 
     def _log_probs(self, batch: TextBatch) -> tuple[Tensor, Tensor | None]:
         """(log-probabilities [batch, labels]; attention weights or None)."""
@@ -135,16 +160,23 @@ class SentimentPipeline(Pipeline[Review, Item, TextBatch]):
             return torch.nn.functional.logsigmoid(both.float()), weights
         return logits.float().log_softmax(dim=-1), weights
 
-    def _prediction(self, item: Item, log_probs: list[float], weights: list[float] | None) -> Prediction:
+    def _prediction(
+        self, item: Item, log_probs: list[float], weights: list[float] | None
+    ) -> Prediction:
         ranked = sorted(range(len(log_probs)), key=lambda i: (-log_probs[i], i))
         probs = torch.tensor(log_probs).exp().tolist()
         alternatives = [Alternative(self.labels[i], log_probs[i], probs[i]) for i in ranked]
         best = alternatives[0]
-        detail: dict[str, Any] = {"probabilities": {self.labels[i]: round(probs[i], 6) for i in ranked}}
+        detail: dict[str, Any] = {
+            "probabilities": {self.labels[i]: round(probs[i], 6) for i in ranked}
+        }
         if weights is not None:
             detail["attention"] = [round(w, 6) for w in weights]
             detail["tokens"] = [self.codec.decode([i]) for i in item.ids]
-        return Prediction(None, best.output, best.score, best.confidence, alternatives, detail, best.output)
+        text = f"{best.output} ({best.confidence:.2f})"
+        return Prediction(
+            None, best.output, best.score, best.confidence, alternatives, detail, text
+        )
 
 
 def fit(config: SentimentConfig, train: Sequence[Review]) -> SentimentPipeline:
@@ -156,22 +188,34 @@ def fit(config: SentimentConfig, train: Sequence[Review]) -> SentimentPipeline:
     """
     labels = sorted({review.label for review in train})
     if len(labels) < 2:
-        raise DataError(f"Two labels at least are needed to learn; the training data has {', '.join(labels)}.")
+        raise DataError(
+            f"Two labels at least are needed to learn; the training data has {', '.join(labels)}."
+        )
     data, model = config.data, config.model
-    if model.vectors and data.units != "word":
-        raise ConfigError(f"`model.vectors` holds vectors of words, so `data.units` must be word, got {data.units}.")
+    if model.vectors and data.units not in ("word", "word_only"):
+        raise ConfigError(
+            f"`model.vectors` holds vectors of words, so `data.units` must be word or word_only, got {data.units}."
+        )
     texts = (_BREAK.sub(" ", review.text) for review in train)
     codec = build_codec(
-        data.units, texts, vocab_size=data.vocab_size, min_count=data.min_count, lowercase=data.lowercase
+        data.units,
+        texts,
+        vocab_size=data.vocab_size,
+        min_count=data.min_count,
+        lowercase=data.lowercase,
     )
     if not model.vectors:
         return SentimentPipeline(config, codec, labels)
     path = Path(model.vectors)
     resolved = dataclasses.replace(model, emb_size=vector_size(path))
     pipeline = SentimentPipeline(dataclasses.replace(config, model=resolved), codec, labels)
-    assert isinstance(codec, VocabularyCodec) and isinstance(pipeline.model.embedding, TokenEmbedding)
+    assert isinstance(codec, VocabularyCodec) and isinstance(
+        pipeline.model.embedding, TokenEmbedding
+    )
     words = codec.vocabulary.ordinary()
-    pipeline.notes = [start_from_vectors(pipeline.model.embedding, path, words, freeze=model.freeze_vectors)]
+    pipeline.notes = [
+        start_from_vectors(pipeline.model.embedding, path, words, freeze=model.freeze_vectors)
+    ]
     return pipeline
 
 
@@ -192,7 +236,11 @@ def _build_model(config: SentimentConfig, vocab_size: int, num_labels: int) -> C
     """embedding -> encoder -> pooling -> head."""
     model = config.model
     embedding = TokenEmbedding(
-        model.embedding, vocab_size, model.emb_size, scale_integer=model.scale_integer, init=model.init
+        model.embedding,
+        vocab_size,
+        model.emb_size,
+        scale_integer=model.scale_integer,
+        init=model.init,
     )
     encoder = Encoder(
         model.cell, embedding.output_size, model.hidden_size, model.num_layers,

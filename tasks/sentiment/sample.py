@@ -1,9 +1,10 @@
 """Short reviews in which the order of the words decides (torch-free).
 
-Every draw gives two reviews from the same words: one positive, one negative. In most pairs the two
-hold exactly the same words ("The plot is clumsy, but the music is superb." and "The plot is superb,
-but the music is clumsy."), so a model that ignores order answers both alike and gets one wrong.
-The rest says one thing only, plainly ("The plot is superb and ...") or by denial ("not bad at all").
+Every draw gives two reviews from the same frame: one positive, one negative. In half of the pairs
+the two hold exactly the same words ("The plot is clumsy, but the music is superb." and "The plot is
+superb, but the music is clumsy."), so a model that ignores order answers both alike and gets one
+wrong. The rest says one thing only, plainly ("The plot is superb, and the music is charming too.")
+or by denial ("The plot is not dull at all, ...").
 """
 
 from __future__ import annotations
@@ -148,7 +149,7 @@ FIRST_DECIDES = (
     "The {noun1} {is1} {adj1}, even if the {noun2} {is2} {adj2}.",
     "The {noun1} {is1} {adj1} in spite of the {adj2} {noun2}.",
     "This {whole} {is0} {adj1}, whatever people may say about the {adj2} {noun2}.",
-    "For me the {noun1} {be1} {adj1}, although my friends said {adj2}.",
+    "My word for the {noun1} is {adj1}, although others say {adj2}.",
     "I would call the {noun1} {adj1} rather than {adj2}.",
     "All in all, the {noun1} {be1} more {adj1} than {adj2}.",
     "The {noun1} {be1} far too {adj1} to be called {adj2}.",
@@ -210,7 +211,7 @@ def make_sample(seed: int = 0) -> dict[str, list[Review]]:
 
     Returns:
         "train" (2000), "dev" (300) and "test" (400), each a list of (text, label) in random order.
-        The label is "positive" or "negative", each in just half of a split. No text occurs twice.
+        The label is "positive" or "negative", each in half of a split. No text occurs twice.
     """
     rng = random.Random(seed)
     pairs = distinct_pairs(rng)
@@ -236,7 +237,11 @@ def distinct_pairs(rng: random.Random) -> Iterator[tuple[Review, Review]]:
 
 
 def draw_pair(rng: random.Random) -> tuple[str, str]:
-    """A positive text and its negative counterpart, with every word choice in common."""
+    """A positive text and its negative counterpart: the same frame, nouns and adverbs.
+
+    Opposed opinions change places, so both texts hold the same words; two opinions that agree
+    both turn into their opposite.
+    """
     domain = pick(rng, DOMAINS)
     frames, (first, second) = draw_kind(rng)
     frame = pick(rng, frames)
@@ -245,17 +250,19 @@ def draw_pair(rng: random.Random) -> tuple[str, str]:
     shared = draw_words(rng, domain)
     good, bad = distinct_two(rng, domain.good), distinct_two(rng, domain.bad)
     acts = {True: domain.again.format(**shared), False: pick(rng, CHORES)}
+    second_place = int(first == second)  # two opinions that agree need two adjectives
 
-    def fill(first: bool, second: bool) -> str:
-        adj1, adj2 = (good if first else bad)[0], (good if second else bad)[1]
+    def fill(first_good: bool, second_good: bool) -> str:
+        adj1 = (good if first_good else bad)[0]
+        adj2 = (good if second_good else bad)[second_place]
         return frame.format(
             adj1=adj1,
             adj2=adj2,
             a1=with_article(adj1),
             a2=with_article(adj2),
-            act1=acts[first],
-            act2=acts[second],
-            love1="love" if first else "hate",
+            act1=acts[first_good],
+            act2=acts[second_good],
+            love1="love" if first_good else "hate",
             **shared,
         )
 

@@ -7,7 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seqkit.data.readers import read_label_archive, read_label_folders, read_table, table_from_dataframe
+from seqkit.data.readers import (
+    read_label_archive,
+    read_label_folders,
+    read_table,
+    table_from_dataframe,
+)
 from seqkit.data.splits import SPLIT_NAMES, complete, read_splits
 from seqkit.task import Splits, Task
 
@@ -48,14 +53,21 @@ class SentimentTask(Task[SentimentConfig, Review]):
             return complete(_read_label_splits(path), data.dev_fraction, config.training.seed)
         columns = (data.text_column, data.label_column)
         return read_splits(
-            data, lambda file: _reviews(read_table(file, columns), columns), suffixes=TABLES, seed=config.training.seed
+            data,
+            lambda file: _reviews(read_table(file, columns), columns),
+            suffixes=TABLES,
+            seed=config.training.seed,
         )
 
     def read_frame(self, config: SentimentConfig, frame: Any) -> Splits[Review]:
         """All rows of a DataFrame, as training data and, for scoring, as test data."""
         columns = (config.data.text_column, config.data.label_column)
         reviews = _reviews(table_from_dataframe(frame, columns), columns)
-        return complete(Splits(train=reviews, source="DataFrame"), config.data.dev_fraction, config.training.seed)
+        return complete(
+            Splits(train=reviews, source="DataFrame"),
+            config.data.dev_fraction,
+            config.training.seed,
+        )
 
     def input_column(self, config: SentimentConfig) -> str:
         """The column of texts."""
@@ -78,7 +90,7 @@ def _sample() -> Splits[Review]:
     from .sample import make_sample
 
     splits = {name: [Review(*pair) for pair in pairs] for name, pairs in make_sample().items()}
-    return Splits(**splits, source="built-in sample")
+    return Splits.of(splits, "built-in sample")
 
 
 def _reviews(rows: Sequence[dict[str, str]], columns: tuple[str, str]) -> list[Review]:
@@ -87,20 +99,26 @@ def _reviews(rows: Sequence[dict[str, str]], columns: tuple[str, str]) -> list[R
 
 def _has_label_folders(path: Path) -> bool:
     """Whether a folder holds split folders (`train/pos/*.txt`) or label folders (`pos/*.txt`) and no tables."""
-    if not path.is_dir() or any(file.name.removesuffix(".gz").endswith(TABLES) for file in path.iterdir() if "train" in file.name):
+    if not path.is_dir() or any(
+        file.name.removesuffix(".gz").endswith(TABLES)
+        for file in path.iterdir()
+        if "train" in file.name
+    ):
         return False
     return any(child.is_dir() for child in path.iterdir())
 
 
 def _read_label_splits(path: Path) -> Splits[Review]:
     if path.is_dir():
-        folders = {n: path / w for n, words in SPLIT_NAMES.items() for w in words if (path / w).is_dir()}
+        folders = {
+            n: path / w for n, words in SPLIT_NAMES.items() for w in words if (path / w).is_dir()
+        }
         if not folders:
             return Splits(train=_pairs(read_label_folders(path)), source=str(path))
         splits = {name: _pairs(read_label_folders(folder)) for name, folder in folders.items()}
-        return Splits(**splits, source=str(path))
+        return Splits.of(splits, str(path))
     splits = {name: _pairs(read_label_archive(path, name)) for name in ("train", "test")}
-    return Splits(**splits, source=str(path))
+    return Splits.of(splits, str(path))
 
 
 def _pairs(pairs: Sequence[tuple[str, str]]) -> list[Review]:

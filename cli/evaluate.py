@@ -1,0 +1,51 @@
+"""`seqkit evaluate RUN`: scores on labelled data, printed and written beside the run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from seqkit.run import open_run, write_scores
+
+from .flags import PlainParser, add_running_flags, check_running_flags
+
+
+def run(argv: Sequence[str]) -> int:
+    """Scores one split and returns the exit status."""
+    options = _parser().parse_args(argv)
+    check_running_flags(options)
+    open_run(options.run)
+    from seqkit.api import load, versions
+
+    from .progress import print_scores, print_table
+
+    predictor = load(options.run, *options.ensemble, device=options.device, threads=options.threads)
+    if options.beam_size is not None:
+        predictor.pipeline.set_decoding({"beam_size": options.beam_size})
+    scores = predictor.evaluate(options.data, split=options.split, batch_size=options.batch_size)
+    print_scores({options.split: scores.values}, scores.signature)
+    for title, rows in scores.tables.items():
+        print_table(title, rows)
+    path = Path(options.output or Path(options.run) / f"scores-{options.split}.json")
+    write_scores(
+        path,
+        scores,
+        options.data or predictor.config.data.path or "built-in sample",
+        options.split,
+        versions(),
+    )
+    print(f"Written to {path}")
+    return 0
+
+
+def _parser() -> PlainParser:
+    parser = PlainParser(prog="seqkit evaluate", description="Scores a run on labelled data.")
+    parser.add_argument("run", metavar="RUN", help="run folder")
+    about = "a file, all of which is scored, or a folder of splits (default: what the run was trained on)"
+    parser.add_argument("--data", metavar="PATH", help=about)
+    about = "split to score (default: test)"
+    parser.add_argument("--split", choices=("train", "dev", "test"), default="test", help=about)
+    about = "JSON file of the scores (default: RUN/scores-SPLIT.json)"
+    parser.add_argument("--output", metavar="FILE", help=about)
+    add_running_flags(parser)
+    return parser

@@ -1,0 +1,156 @@
+"""Flags from settings: every field of a task's dataclasses becomes `--section.field` with its own help. Torch-free."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, NoReturn, get_type_hints
+
+from seqkit.config import check_setting, from_dict, iter_settings, nest, setting_names, to_dict
+from seqkit.errors import ConfigError, did_you_mean
+
+
+class PlainParser(argparse.ArgumentParser):
+    """A parser whose mistakes are ConfigErrors, each with the nearest flag."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raises what argparse would print."""
+        flags = [flag for action in self._actions for flag in action.option_strings]
+        unknown = re.search(r"unrecognized arguments: (--?[^\s=]+)", message)
+        guess = did_you_mean(unknown.group(1), flags) if unknown else ""
+        raise ConfigError(f"{message}.{guess} See {self.prog} --help.")
+
+
+def add_running_flags(parser: argparse.ArgumentParser) -> None:
+    """Adds the flags of every verb that runs a trained network."""
+    about = "width of the beam, for tasks that generate"
+    parser.add_argument("--beam-size", type=int, metavar="N", help=about)
+    about = "inputs a batch; answers do not depend on it (default: 32)"
+    parser.add_argument("--batch-size", type=int, default=32, metavar="N", help=about)
+    about = "further run to average with; may be repeated"
+    parser.add_argument("--ensemble", action="append", default=[], metavar="RUN", help=about)
+    about = "where to compute (default: auto)"
+    parser.add_argument(
+        "--device", choices=("auto", "cpu", "cuda", "mps"), default="auto", help=about
+    )
+    about = "CPU threads (default: chosen by the size of the network)"
+    parser.add_argument("--threads", type=int, default=0, metavar="N", help=about)
+
+
+def check_running_flags(options: argparse.Namespace) -> None:
+    """Checks the numbers among those flags.
+
+    Raises:
+        ConfigError: with every fault.
+    """
+    lowest = {"beam_size": 1, "nbest": 1, "batch_size": 1, "threads": 0}
+    faults = [
+        f"--{name.replace('_', '-')} must be at least {low}, got {getattr(options, name)}."
+        for name, low in lowest.items()
+        if (getattr(options, name, None) is not None) and getattr(options, name) < low
+    ]
+    if faults:
+        raise ConfigError("\n".join(faults))
+
+
+def settings_parser(prog: str, usage: str, config_class: type, defaults: Any) -> Any:
+    """A jsonargparse parser with a flag for each setting.
+
+    Args:
+        prog: What the help calls the command.
+        usage: Its usage line.
+        config_class: Dataclass of sections.
+        defaults: Instance whose values are the flags' defaults.
+    """
+    import jsonargparse
+
+    parser = jsonargparse.ArgumentParser(
+        prog=prog, usage=usage, exit_on_error=False, allow_abbrev=False
+    )
+    values = to_dict(defaults)
+    kinds = {name: kind for name, kind, _ in iter_settings(config_class)}
+    hints = get_type_hints(config_class)
+    for section in dataclasses.fields(config_class):
+        cls = hints[section.name]
+        docs = field_docs(cls)
+        group = parser.add_argument_group((cls.__doc__ or section.name).splitlines()[0].rstrip("."))
+        for field in dataclasses.fields(cls):
+            name = f"{section.name}.{field.name}"
+            default = values[section.name][field.name]
+            group.add_argument(
+                f"--{name}", type=kinds[name], default=default, help=docs.get(field.name, "")
+            )
+    return parser
+
+
+def parse_settings(
+    parser: Any, argv: Sequence[str], config_class: type
+) -> tuple[Any, Mapping[str, Any]]:
+    """(settings, the other arguments by name) of a command line.
+
+    Raises:
+        ConfigError: names every wrong or unknown setting as it was typed, with the nearest known one.
+    """
+    try:
+        values = parser.parse_args([_spelt_out(word) for word in argv]).as_dict()
+    except argparse.ArgumentError as error:
+        raise ConfigError(_own_words(str(error), config_class, parser)) from None
+    sections = {field.name for field in dataclasses.fields(config_class)}
+    settings = {name: values.pop(name) for name in sections}
+    return from_dict(config_class, nest(settings)), values
+
+
+def field_docs(cls: type) -> dict[str, str]:
+    """The line under each field of a dataclass, those of its parents included."""
+    import docstring_parser
+
+    docs: dict[str, str] = {}
+    for part in reversed(cls.__mro__[:-1]):
+        for param in docstring_parser.parse_from_object(part).params:
+            docs[param.arg_name] = " ".join((param.description or "").split())
+    return docs
+
+
+def _spelt_out(word: str) -> str:
+    """`--data` is short for `--data.path`; a dash in a setting's name stands for an underscore."""
+    flag, equals, value = word.partition("=")
+    if flag == "--data":
+        flag = "--data.path"
+    elif flag.startswith("--") and "." in flag:
+        flag = "--" + flag[2:].replace("-", "_")
+    return flag + equals + value
+
+
+def _own_words(message: str, config_class: type, parser: Any) -> str:
+    """A jsonargparse complaint as a sentence about the setting."""
+    wrong = re.search(
+        r'Parser key "(?P<key>[\w.]+)".*Got value: (?P<value>.*)', message, flags=re.DOTALL
+    )
+    if wrong:
+        return check_setting(config_class, wrong["key"], wrong["value"].strip()) or " ".join(
+            message.split()
+        )
+    unknown = re.search(r"unrecognized arguments: (?P<rest>.*)", message, flags=re.DOTALL)
+    if not unknown:
+        return " ".join(message.split()) + "."
+    words = unknown["rest"].split()
+    flags = [word.split("=")[0] for word in words if word.startswith("-")]
+    if not flags:
+        return f"Unexpected argument {words[0]!r}; settings are given as --section.setting VALUE."
+    others = [flag for action in parser._actions for flag in action.option_strings]
+    names = [f"--{name}" for name in setting_names(config_class)] + others
+    short = {name.split(".")[-1]: name for name in names}
+    return "\n".join(_unknown_flag(flag, names, short) for flag in flags)
+
+
+def _unknown_flag(flag: str, names: Sequence[str], short: Mapping[str, str]) -> str:
+    bare = flag.lstrip("-").replace("-", "_").split(".")[-1]
+    if bare in short:
+        return f"Unknown setting `{flag}`. Did you mean '{short[bare]}'?"
+    guess = did_you_mean(flag, names)
+    if not guess:
+        near = did_you_mean(bare, list(short))
+        guess = f" Did you mean {short[near.split(chr(39))[1]]!r}?" if near else ""
+    return f"Unknown setting `{flag}`.{guess}"

@@ -1,0 +1,31 @@
+"""`seqkit info RUN`: what a run is, how good it is, and its settings. Torch-free."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from seqkit.config import dump_yaml, to_dict
+from seqkit.run import open_run
+
+from .flags import PlainParser
+
+
+def run(argv: Sequence[str]) -> int:
+    """Prints the facts and returns the exit status."""
+    parser = PlainParser(prog="seqkit info", description="Tells what a run is and how good it is.")
+    parser.add_argument("run", metavar="RUN", help="run folder")
+    opened = open_run(parser.parse_args(argv).run)
+    metrics = opened.metrics()
+    print(f"{opened.path}: {opened.task.name}, {opened.task.shape}: {opened.task.summary}")
+    if metrics:
+        from .progress import print_scores
+
+        print(f"data: {metrics['data']} {metrics['examples']}\nparameters: {metrics['parameters']:,}\n"
+              f"epochs: {metrics['epochs']}, best {metrics['best_epoch']}, "
+              f"{metrics['train_seconds']} s on {metrics['device']}\n"
+              f"versions: {', '.join(f'{k} {v}' for k, v in metrics['versions'].items())}")  # fmt: skip
+        print_scores(metrics["scores"], metrics["signature"])
+    else:
+        print("Training has not ended; there are no scores.")
+    print(dump_yaml(to_dict(opened.config)), end="")
+    return 0

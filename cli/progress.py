@@ -1,0 +1,117 @@
+"""What a person sees while a network trains, and tables of scores. Torch-free."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+
+from seqkit.training.report import Reporter
+
+
+class ConsoleReporter(Reporter):
+    """A progress bar with the time left where there is a terminal, and a line an epoch everywhere.
+
+    Args:
+        metric: Name of the score that selects the best epoch.
+    """
+
+    def __init__(self, metric: str) -> None:
+        self.console = Console(highlight=False, soft_wrap=True)
+        self.metric = metric
+        self.epochs = 0
+        self.bar = Progress(
+            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
+            TextColumn("{task.fields[loss]}"), console=self.console, transient=True,
+            disable=not self.console.is_terminal,
+        )  # fmt: skip
+        self.line: TaskID | None = None
+
+    def __enter__(self) -> ConsoleReporter:
+        self.bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.bar.stop()
+
+    def note(self, text: str) -> None:
+        self._say(text)
+
+    def started(self, facts: dict[str, Any]) -> None:
+        sizes = ", ".join(f"{count:,} {name}" for name, count in facts["examples"].items() if count)
+        self._say(f"Data: {facts['data']} ({sizes})")
+        threads = (
+            f", {facts['threads']} thread{'s' if facts['threads'] != 1 else ''}"
+            if facts["device"] == "cpu"
+            else ""
+        )
+        self._say(f"Network: {facts['parameters']:,} parameters on {facts['device']}{threads}")
+
+    def epoch_started(self, epoch: int, epochs: int, batches: int) -> None:
+        self.epochs = epochs
+        self._drop_line()
+        self.line = self.bar.add_task(f"epoch {epoch}/{epochs}", total=batches, loss="")
+
+    def batch_done(self, loss: float) -> None:
+        if self.line is not None and not self.bar.disable:
+            self.bar.update(self.line, advance=1, loss=f"loss {loss:.3f}")
+
+    def scoring(self, what: str) -> None:
+        self._drop_line()
+        self.line = self.bar.add_task(f"scoring {what}", total=None, loss="")
+
+    def epoch_done(self, row: dict[str, Any], is_best: bool) -> None:
+        self._drop_line()
+        score = row[f"dev_{self.metric}"]
+        self._say(
+            f"epoch {row['epoch']:>{len(str(self.epochs))}}/{self.epochs}  train loss {row['train_loss']:.4f}  "
+            f"dev loss {row['dev_loss']:.4f}  dev {self.metric} {score:.4g}{' *' if is_best else '  '}  "
+            f"{row['seconds']:.1f} s"
+        )
+
+    def _say(self, text: str) -> None:
+        self.console.print(text, markup=False)
+        sys.stdout.flush()
+
+    def _drop_line(self) -> None:
+        if self.line is not None:
+            self.bar.remove_task(self.line)
+            self.line = None
+
+
+def print_scores(scores: Mapping[str, Mapping[str, float]], signature: str) -> None:
+    """A table with a row for each split, and how the scores were computed."""
+    names = list(next(iter(scores.values())))
+    table = Table("split", *names)
+    for split, values in scores.items():
+        table.add_row(split, *(f"{values[name]:.4g}" for name in names))
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(table)
+    console.print(f"Signature: {signature}", markup=False)
+
+
+def print_table(title: str, rows: list[dict[str, Any]]) -> None:
+    """Plain values by column; columns come from the first row."""
+    if not rows:
+        return
+    table = Table(*map(str, rows[0]), title=title, title_justify="left")
+    for row in rows:
+        table.add_row(*(f"{v:.4g}" if isinstance(v, float) else str(v) for v in row.values()))
+    Console(highlight=False, soft_wrap=True).print(table)
