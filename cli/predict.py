@@ -105,7 +105,7 @@ def _writer(kind: str, file: TextIO, nbest: int) -> Any:
         table = csv.writer(file, lineterminator="\n")
         table.writerow(["input", "output", "score", "confidence"])
         return lambda a: table.writerow(
-            [a.input, _cell(a.output), f"{a.score:.6f}", f"{a.confidence:.6f}"]
+            [a.input, _cell(a.output), _number(a.score), _number(a.confidence)]
         )
     return lambda answer: print(_as_text(answer, nbest), file=file)
 
@@ -122,6 +122,10 @@ def _as_text(answer: Prediction, nbest: int) -> str:
 
 def _cell(output: Any) -> str:
     return output if isinstance(output, str) else json.dumps(output, ensure_ascii=False)
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.6f}"
 
 
 def _portable(values: dict[str, Any]) -> dict[str, Any]:

@@ -29,7 +29,7 @@ class ConsoleReporter(Reporter):
     """
 
     def __init__(self, metric: str) -> None:
-        self.console = Console(highlight=False, soft_wrap=True)
+        self.console = open_console()
         self.metric = metric
         self.epochs = 0
         self.bar = Progress(
@@ -96,13 +96,19 @@ class ConsoleReporter(Reporter):
             self.line = None
 
 
+def open_console() -> Console:
+    """Standard output; where it is no terminal, tables are as wide as they need."""
+    width = None if sys.stdout.isatty() else 200
+    return Console(highlight=False, soft_wrap=True, width=width)
+
+
 def print_scores(scores: Mapping[str, Mapping[str, float]], signature: str) -> None:
     """A table with a row for each split, and how the scores were computed."""
     names = list(next(iter(scores.values())))
     table = Table("split", *names)
     for split, values in scores.items():
         table.add_row(split, *(f"{values[name]:.4g}" for name in names))
-    console = Console(highlight=False, soft_wrap=True)
+    console = open_console()
     console.print(table)
     console.print(f"Signature: {signature}", markup=False)
 
@@ -114,4 +120,4 @@ def print_table(title: str, rows: list[dict[str, Any]]) -> None:
     table = Table(*map(str, rows[0]), title=title, title_justify="left")
     for row in rows:
         table.add_row(*(f"{v:.4g}" if isinstance(v, float) else str(v) for v in row.values()))
-    Console(highlight=False, soft_wrap=True).print(table)
+    open_console().print(table)

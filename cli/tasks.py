@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from seqkit.errors import SeqkitError
 from seqkit.registry import get_task, task_names
 
 from .flags import PlainParser
 
 
 def run(argv: Sequence[str]) -> int:
-    """Prints a row for each task and returns the exit status."""
+    """Prints a row for each task, then why any of them cannot be used, and returns the exit status."""
     PlainParser(prog="seqkit tasks", description="Lists the tasks that are installed.").parse_args(
         argv
     )
@@ -18,8 +19,17 @@ def run(argv: Sequence[str]) -> int:
     from rich.table import Table
 
     table = Table("task", "shape", "input -> output", "best epoch by", "recipes")
+    errors = []
     for name in task_names():
-        task = get_task(name)
-        table.add_row(name, task.shape, task.summary, task.metric, ", ".join(task.recipe_names()))
-    Console(highlight=False).print(table)
+        try:
+            task = get_task(name)
+        except SeqkitError as error:
+            table.add_row(name, "cannot be used, see below")
+            errors.append(str(error))
+            continue
+        recipes = ", ".join(task.recipe_names())
+        table.add_row(name, task.shape, task.summary, task.metric, recipes)
+    Console(highlight=False, markup=False, emoji=False).print(table)
+    for message in errors:
+        print(message)
     return 0

@@ -15,6 +15,7 @@ import torch
 
 import seqkit
 from seqkit.card import write_card
+from seqkit.curves import draw_curves
 from seqkit.config import from_dict, merge, nest, read_yaml, to_dict
 from seqkit.errors import ConfigError, DataError
 from seqkit.pipeline import Pipeline, Scores
@@ -22,6 +23,7 @@ from seqkit.predicting import predict_stream
 from seqkit.prediction import Prediction
 from seqkit.registry import get_task
 from seqkit.run import (
+    CURVES,
     PREPROCESSING,
     Run,
     next_run_name,
@@ -135,6 +137,7 @@ def train_on(
         metrics["scores"]["test"] = test.values
         metrics["tables"] = {"test": test.tables}
     write_metrics(path, metrics)
+    draw_curves(state.history, task.metric, state.best_epoch, path / CURVES)
     write_card(path, task, pipeline.config, metrics, pipeline.summary())
     return Trained(path, metrics)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from seqkit.config import iter_settings
 from seqkit.files import write_text
-from seqkit.run import CARD
+from seqkit.run import CARD, CURVES
 from seqkit.task import Task
 
 
@@ -43,6 +43,7 @@ def model_card(
     sections = [
         f"# {path.name}",
         "\n".join(f"- **{name}**: {value}" for name, value in facts.items()),
+        f"![Loss and {metrics['metric']} by epoch]({CURVES})",
         "## Scores\n\n"
         + _score_table(metrics["scores"])
         + f"\n\nSignature: `{metrics['signature']}`",

@@ -34,6 +34,7 @@ CONFIG, MANIFEST, WEIGHTS, METRICS = (
     "metrics.json",
 )
 HISTORY, CARD, PREPROCESSING = "history.csv", "README.md", "preprocessing"
+CURVES = "curves.png"
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ def prepare_folder(path: Path, *, overwrite: bool = False) -> Path:
         with replacing(path / MANIFEST):
             pass  # finds a folder that cannot be written to, early
         (path / MANIFEST).unlink()
-        for old in (METRICS, HISTORY, WEIGHTS, CARD, CONFIG):
+        for old in (METRICS, HISTORY, WEIGHTS, CARD, CONFIG, CURVES):
             (path / old).unlink(missing_ok=True)
         shutil.rmtree(path / PREPROCESSING, ignore_errors=True)
     except OSError as error:

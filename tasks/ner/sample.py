@@ -1,9 +1,9 @@
 """Sentences whose names only the context can tell apart (torch-free).
 
-"Jordan", "Chelsea" or "Lincoln" is a person, a place or an organisation, and "Will" or "Reading" may
-be no name at all. What decides stands left of the name ("We drove to ..."), right of it, often some
-words away ("..., as everybody knew, was a famous singer"), or is the next word ("Lincoln Group",
-"Lincoln Cup"). Some names follow another without a comma ("In Milan Jordan fell asleep").
+"Jordan", "Chelsea" or "Lincoln" is a person, a place or an organisation, and "Will" or "Reading"
+may be no name at all. What decides stands left of the name ("We drove to ..."), right of it, often
+some words away ("..., as everybody knew, was a famous singer"), or is the next word ("Lincoln
+Group", "Lincoln Cup"). Some names follow another without a comma ("In Milan Jordan fell asleep").
 Dev and test also hold coined names that training never shows.
 """
 
@@ -49,7 +49,7 @@ COINED_ENDS = {
     "LOC": listed("ton mouth burg ville ford stad"),
     "ORG": listed("tec soft onix corp net line"),
 }
-COINED_PARTS = {"train": range(0, 7), "dev": range(7, 8), "test": range(8, 10)}  # tenths
+COINED_PARTS = {"train": range(7), "dev": range(7, 8), "test": range(8, 10)}  # tenths
 SECOND_WORDS = {
     "LOC": ("Bay", "Falls", "Springs", "Heights", "Beach", "Park"),
     "ORG": ("Brothers", "Group", "Holdings", "Partners", "International"),

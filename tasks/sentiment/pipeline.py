@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -73,6 +74,7 @@ class SentimentPipeline(Pipeline[Review, Item, TextBatch]):
         self.labels = list(labels)
         self.label_index = {label: i for i, label in enumerate(labels)}
         self.model = _build_model(config, len(codec), len(labels))
+        self._others: list[SentimentPipeline] = []
 
     def save(self, folder: Path) -> None:
         self.codec.save(folder, "text")
@@ -110,6 +112,9 @@ class SentimentPipeline(Pipeline[Review, Item, TextBatch]):
 
     def predict(self, items: Sequence[Item], batch: TextBatch) -> list[Prediction]:
         log_probs, weights = self._log_probs(batch)
+        if self._others:
+            members = [log_probs, *(other._log_probs(batch)[0] for other in self._others)]
+            log_probs = torch.logsumexp(torch.stack(members), dim=0) - math.log(len(members))
         rows = zip(items, log_probs.tolist(), strict=True)
         return [
             self._prediction(
@@ -141,6 +146,14 @@ class SentimentPipeline(Pipeline[Review, Item, TextBatch]):
             f"accuracy and macro F1 over {len(gold)} texts, {len(self.labels)} labels",
             tables,
         )
+
+    def ensemble_with(self, others: Sequence[Pipeline[Review, Item, TextBatch]]) -> None:
+        """Answers from now on by the mean of the probabilities of all these networks."""
+        mine = (self.codec.identity(), self.labels)
+        for other in others:
+            if not isinstance(other, SentimentPipeline) or (other.codec.identity(), other.labels) != mine:
+                raise ConfigError("An ensemble needs one vocabulary and one set of labels, but those of the runs differ.")
+            self._others.append(other)
 
     def summary(self) -> dict[str, Any]:
         return {"vocabulary": len(self.codec), "labels": ", ".join(self.labels)}
