@@ -18,16 +18,17 @@ def run(argv: Sequence[str]) -> int:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("task", "shape", "input -> output", "best epoch by", "recipes")
+    table = Table("task", "shape", "input -> output", "best epoch by")
+    table.add_column("recipes", no_wrap=True)  # names are there to be typed: never cut one
     errors = []
     for name in task_names():
         try:
             task = get_task(name)
         except SeqkitError as error:
-            table.add_row(name, "cannot be used, see below")
+            table.add_row(name, "broken")
             errors.append(str(error))
             continue
-        recipes = ", ".join(task.recipe_names())
+        recipes = "\n".join(task.recipe_names())
         table.add_row(name, task.shape, task.summary, task.metric, recipes)
     Console(highlight=False, markup=False, emoji=False).print(table)
     for message in errors:

@@ -15,8 +15,8 @@ import torch
 
 import seqkit
 from seqkit.card import write_card
-from seqkit.curves import draw_curves
 from seqkit.config import from_dict, merge, nest, read_yaml, to_dict
+from seqkit.curves import draw_curves
 from seqkit.errors import ConfigError, DataError
 from seqkit.pipeline import Pipeline, Scores
 from seqkit.predicting import predict_stream
@@ -66,7 +66,8 @@ def train(
 
     Args:
         task: `sentiment`, `ner`, `translation`, `captioning` or the name of an installed task.
-        data: Path of the data in one of the task's formats, or a pandas DataFrame; None is the built-in sample.
+        data: Path of the data in one of the task's formats, a pandas DataFrame, or settings of the section `data`
+            (`{"path": ..., ...}`); None is the built-in sample.
         out: The run folder; None takes the next free `runs/TASK-N`.
         recipe: Name of one of the task's recipes to start from.
         config: Settings over the recipe: a YAML file or nested values.
@@ -84,7 +85,9 @@ def train(
     )
     values = merge(values, nest(settings))
     frame = data if hasattr(data, "columns") else None
-    if data is not None and frame is None:
+    if isinstance(data, Mapping):
+        values = merge(values, {"data": data})
+    elif data is not None and frame is None:
         values = merge(values, {"data": {"path": str(data)}})
     resolved = from_dict(chosen.Config, values)
     splits = chosen.read_frame(resolved, frame) if frame is not None else chosen.read(resolved)

@@ -6,6 +6,7 @@ dataclass of plain values; a setting is named `section.field` wherever a person 
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import types
@@ -127,6 +128,39 @@ class CoreConfig:
 
 
 @dataclasses.dataclass(frozen=True)
+class GeneratorConfig(CoreConfig):
+    """A core that produces sentences: what the tasks with a decoder share."""
+
+    emb_size: int = 128
+    """Width of the vectors of units."""
+    attention: Literal["none", "dot", "scaled_dot", "general", "additive"] = "additive"
+    """How the decoder weighs what was encoded; a transformer has its own attention."""
+    input_feeding: bool = False
+    """Whether a step also reads what the step before made of its attention; slower, as training then goes
+    step by step. A transformer ignores it."""
+    label_smoothing: float = 0.0
+    """Probability spread over the whole vocabulary in the training target (0 to 1)."""
+    sampling: Literal["none", "linear", "exponential", "inverse_sigmoid"] = "none"
+    """How training passes from given words to the network's own (scheduled sampling); slower, as with
+    input feeding."""
+    sampling_start: float = 0.0
+    """Probability that a step reads the network's own word, at the first training step (0 to 1)."""
+    sampling_end: float = 0.25
+    """The same probability after `sampling_steps`."""
+    sampling_steps: int = 2000
+    """Training steps that the change takes."""
+
+    def faults(self) -> Faults:
+        faults = super().faults()
+        faults.at_least(self, "emb_size", 1, "number")
+        faults.fraction(self, "label_smoothing")
+        faults.fraction(self, "sampling_start", below_one=False)
+        faults.fraction(self, "sampling_end", below_one=False)
+        faults.at_least(self, "sampling_steps", 1, "step")
+        return faults
+
+
+@dataclasses.dataclass(frozen=True)
 class TrainingConfig:
     """How the network learns."""
 
@@ -236,15 +270,16 @@ def setting_names(cls: type) -> list[str]:
     return [name for name, _, _ in iter_settings(cls)]
 
 
-def iter_settings(cls: type) -> Iterator[tuple[str, Any, Any]]:
-    """(name, type, default) of every setting, sections in order."""
+def iter_settings(cls: type, base: Any = None) -> Iterator[tuple[str, Any, Any]]:
+    """(name, type, default) of every setting, sections in order; the defaults of `base`, where given."""
     hints = _type_hints(cls)
     for field in dataclasses.fields(cls):
+        default = _default(field) if base is None else getattr(base, field.name)
         if _is_section(hints[field.name]):
-            for name, kind, default in iter_settings(hints[field.name]):
-                yield f"{field.name}.{name}", kind, default
+            for name, kind, value in iter_settings(hints[field.name], default):
+                yield f"{field.name}.{name}", kind, value
         else:
-            yield field.name, hints[field.name], field.default
+            yield field.name, hints[field.name], default
 
 
 def check_setting(cls: type, name: str, value: Any) -> str | None:
@@ -304,16 +339,24 @@ def _type_hints(cls: type) -> dict[str, Any]:
     return get_type_hints(cls)
 
 
+def _default(field: dataclasses.Field[Any]) -> Any:
+    """A field's default, made where it has to be; None where it has none."""
+    if field.default_factory is not dataclasses.MISSING:
+        return field.default_factory()
+    return None if field.default is dataclasses.MISSING else field.default
+
+
 def _is_section(kind: Any) -> bool:
     return isinstance(kind, type) and dataclasses.is_dataclass(kind)
 
 
-def _build(cls: type, values: Any, prefix: str, faults: list[str]) -> Any:
+def _build(cls: type, values: Any, prefix: str, faults: list[str], base: Any = None) -> Any:
+    """An instance of `cls`, or a copy of `base`, with these values; None where that adds to `faults`."""
     if not isinstance(values, Mapping):
         faults.append(f"`{prefix.rstrip('.')}` must be a section of settings, got {values!r}.")
         return None
     hints = _type_hints(cls)
-    known = {field.name for field in dataclasses.fields(cls)}
+    known = {field.name: field for field in dataclasses.fields(cls)}
     before = len(faults)
     kwargs: dict[str, Any] = {}
     for key, value in values.items():
@@ -321,13 +364,14 @@ def _build(cls: type, values: Any, prefix: str, faults: list[str]) -> Any:
             guess = did_you_mean(str(key), known)
             faults.append(f"Unknown setting `{prefix}{key}`.{guess}")
         elif _is_section(hints[key]):
-            kwargs[key] = _build(hints[key], value, f"{prefix}{key}.", faults)
+            default = _default(known[key])
+            kwargs[key] = _build(hints[key], value, f"{prefix}{key}.", faults, default)
         else:
             kwargs[key] = _convert(hints[key], value, f"{prefix}{key}", faults)
     if len(faults) > before:
         return None
     try:
-        return cls(**kwargs)
+        return cls(**kwargs) if base is None else dataclasses.replace(base, **kwargs)
     except ConfigError as error:
         faults.append(str(error))
         return None
@@ -358,12 +402,9 @@ def _convert_plain(kind: type, value: Any, name: str, faults: list[str]) -> Any:
     words = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
     if isinstance(value, kind) and (kind is bool or not isinstance(value, bool)):
         return value
-    if kind is float and isinstance(value, (int, str)) and not isinstance(value, bool):
-        try:
-            return float(value)
-        except ValueError:
-            pass
-    if kind is int and isinstance(value, str) and value.strip().lstrip("-").isdigit():
-        return int(value)
+    as_float = kind is float and isinstance(value, (int, str)) and not isinstance(value, bool)
+    if as_float or (kind is int and isinstance(value, str)):
+        with contextlib.suppress(ValueError, OverflowError):
+            return kind(value)
     faults.append(f"`{name}` must be {words.get(kind, kind.__name__)}, got {value!r}.")
     return value

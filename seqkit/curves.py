@@ -21,7 +21,6 @@ def draw_curves(history: Sequence[Mapping[str, Any]], metric: str, best_epoch: i
         best_epoch: Counted from 1.
         path: File to write.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     epochs = [row["epoch"] for row in history]
@@ -41,4 +40,4 @@ def draw_curves(history: Sequence[Mapping[str, Any]], metric: str, best_epoch: i
         axes.spines[["top", "right"]].set_visible(False)
         axes.xaxis.get_major_locator().set_params(integer=True)
     with replacing(path) as temporary:
-        FigureCanvasAgg(figure).print_png(temporary)
+        figure.savefig(temporary, format="png", dpi=120)

@@ -31,7 +31,7 @@ class UnknownNameError(ConfigError):
 
     def __init__(self, kind: str, name: str, known: Iterable[str], hint: str = "") -> None:
         choices = sorted(known)
-        message = f"Unknown {kind} {name!r}. Known: {', '.join(choices)}."
+        message = f"Unknown {kind} {name!r}. Known: {', '.join(choices) or 'none'}."
         message += did_you_mean(name, choices)
         super().__init__(message + (f" ({hint})" if hint else ""))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -38,6 +39,17 @@ def write_text(path: Path, text: str) -> None:
     """Writes a UTF-8 file in one move."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+def cache_folder() -> Path:
+    """Where seqkit keeps what it can make again: SEQKIT_CACHE, or the platform's usual place."""
+    if chosen := os.environ.get("SEQKIT_CACHE"):
+        return Path(chosen)
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local")) / "seqkit"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "seqkit"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "seqkit"
 
 
 def sha256(path: Path) -> str:

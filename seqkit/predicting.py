@@ -65,7 +65,6 @@ def predict_window(
     """Answers to a list of inputs, in its order; inputs of like length share a batch."""
     pipeline.model.eval()
     device = device or device_of(pipeline)
-    pipeline.fixed_features(raws)
     items = [pipeline.encode_input(raw) for raw in raws]
     answers: list[Prediction | None] = [None] * len(items)
     for indices in make_batches([pipeline.length(i) for i in items], batch_size=batch_size):

@@ -28,8 +28,9 @@ class Prediction:
     Attributes:
         input: The input as given.
         output: Label, sentence or entities: what the task is asked for.
-        score: Log-probability of the output, in nats (for a sequence: of the whole sequence).
-        confidence: 0 to 1; for a sequence the geometric mean of its tokens' probabilities.
+        score: Log-probability of the output, in nats (for a sequence: of the whole sequence); None where the
+            task has no probabilities, such as one that predicts numbers.
+        confidence: 0 to 1; for a sequence the geometric mean of its tokens' probabilities; None as `score`.
         alternatives: Best answers in order, the output itself first.
         detail: What only this task can say, such as `entities` or `probabilities`.
         text: The output as one line for people.
@@ -37,8 +38,8 @@ class Prediction:
 
     input: Any
     output: Any
-    score: float
-    confidence: float
+    score: float | None = None
+    confidence: float | None = None
     alternatives: list[Alternative] = field(default_factory=list)
     detail: dict[str, Any] = field(default_factory=dict)
     text: str = ""
@@ -48,8 +49,8 @@ class Prediction:
         return {
             "input": self.input,
             "output": self.output,
-            "score": round(self.score, 6),
-            "confidence": round(self.confidence, 6),
+            "score": _rounded(self.score),
+            "confidence": _rounded(self.confidence),
             "alternatives": [
                 {
                     "output": a.output,
@@ -60,3 +61,7 @@ class Prediction:
             ],
             **self.detail,
         }
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 6)

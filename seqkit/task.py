@@ -80,7 +80,7 @@ class Task(ABC, Generic[ConfigT, ExampleT]):
     example: ClassVar[str]
     """An input that a first `seqkit predict` can be tried with; empty where a text makes no sense."""
     Config: type[ConfigT]
-    """Frozen dataclass of sections; it has `data`, `model` and `training` at least."""
+    """Frozen dataclass of sections: `data` (a DataConfig), `model` (a CoreConfig), `training`, and your own."""
 
     @abstractmethod
     def read(self, config: ConfigT) -> Splits[ExampleT]:
@@ -124,7 +124,7 @@ class Task(ABC, Generic[ConfigT, ExampleT]):
     def recipe_names(self) -> list[str]:
         """Names of the settings files that come with the task."""
         folder = self._recipe_folder()
-        if not folder.is_dir():
+        if folder is None or not folder.is_dir():
             return []
         return sorted(p.name[: -len(".yaml")] for p in folder.iterdir() if p.name.endswith(".yaml"))
 
@@ -134,15 +134,16 @@ class Task(ABC, Generic[ConfigT, ExampleT]):
         Raises:
             UnknownNameError: if the task has no such recipe.
         """
-        if name not in self.recipe_names():
+        folder = self._recipe_folder()
+        if folder is None or name not in self.recipe_names():
             raise UnknownNameError(f"recipe of {self.name}", name, self.recipe_names())
-        with importlib.resources.as_file(self._recipe_folder() / f"{name}.yaml") as path:
+        with importlib.resources.as_file(folder / f"{name}.yaml") as path:
             return read_yaml(path)
 
-    def _recipe_folder(self) -> Traversable:
-        """`recipes` beside the module that defines the task."""
-        package = sys.modules[type(self).__module__].__package__ or type(self).__module__
-        return importlib.resources.files(package) / "recipes"
+    def _recipe_folder(self) -> Traversable | None:
+        """`recipes` in the package that defines the task; None where a module outside any package does."""
+        package = sys.modules[type(self).__module__].__package__
+        return importlib.resources.files(package) / "recipes" if package else None
 
 
 def split_off(

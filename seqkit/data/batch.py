@@ -40,8 +40,8 @@ class Batch:
         return self.values.size(0)
 
 
-def pad(sequences: Sequence[Sequence[int]], pad_idx: int = 0) -> Batch:
-    """Token ids as a batch; an empty sequence gets one step of padding that counts as real.
+def pad(sequences: Sequence[Sequence[float]], pad_idx: int = 0) -> Batch:
+    """Token ids or real values as a batch; an empty sequence gets one step of padding that counts as real.
 
     >>> pad([[5, 6], [7]]).values.tolist()
     [[5, 6], [7, 0]]

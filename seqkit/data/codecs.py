@@ -40,6 +40,10 @@ class Codec(ABC):
     def __len__(self) -> int: ...
 
     @abstractmethod
+    def identity(self) -> tuple[object, ...]:
+        """Equal for two codecs that turn every text into the same ids."""
+
+    @abstractmethod
     def save(self, folder: Path, name: str) -> None:
         """Writes what `load_codec(folder, name)` reads."""
 
@@ -77,6 +81,9 @@ class VocabularyCodec(Codec):
     def __len__(self) -> int:
         return len(self.vocabulary)
 
+    def identity(self) -> tuple[object, ...]:
+        return (self.units, self.lowercase, *self.vocabulary.tokens)
+
     def save(self, folder: Path, name: str) -> None:
         self.vocabulary.save(folder / f"{name}.json")
         meta = {"units": self.units, "lowercase": self.lowercase}
@@ -106,7 +113,8 @@ class PieceCodec(Codec):
 
         self.model = model
         self.lowercase = lowercase
-        self._pieces: Any = sentencepiece.SentencePieceProcessor(model_proto=model)
+        self._pieces: Any = sentencepiece.SentencePieceProcessor()
+        self._pieces.LoadFromSerializedProto(model)  # the constructor takes an empty one for none
 
     def tokens(self, text: str) -> list[str]:
         pieces: list[str] = self._pieces.encode(
@@ -124,6 +132,9 @@ class PieceCodec(Codec):
 
     def __len__(self) -> int:
         return int(self._pieces.get_piece_size())
+
+    def identity(self) -> tuple[object, ...]:
+        return (self.lowercase, self.model)
 
     def save(self, folder: Path, name: str) -> None:
         (folder / f"{name}.model").write_bytes(self.model)
@@ -180,7 +191,7 @@ def load_codec(folder: Path, name: str) -> Codec:
         return VocabularyCodec(
             Vocabulary.load(folder / f"{name}.json"), meta["units"], meta["lowercase"]
         )
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
         raise RunError(f"{folder / name}: not a readable tokeniser ({error}).") from None
 
 

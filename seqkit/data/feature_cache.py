@@ -1,9 +1,10 @@
 """Features that a frozen network computes once, kept on disk and read through memory maps.
 
-A cache is a folder of shards. A shard is two files: `NAME.npy` with the rows and `NAME.json` with the digests
-of the contents they belong to. Both are written under a temporary name and moved into place, the index last,
-and neither is ever changed. So a kill leaves at worst a file that no index names, and any number of processes
-may read and add at once without a lock: two that compute the same content waste time, nothing else.
+A cache is a folder of shards. A shard is two files: `NAME.npy` with the rows and `NAME.json` with
+the digests of the contents they belong to. Both are written under a temporary name and moved into
+place, the index last, and neither is ever changed. So a kill leaves at worst a file that no index
+names, and any number of processes may read and add at once without a lock: two that compute the
+same content waste time, nothing else.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import logging
 import os
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,10 +49,11 @@ class FeatureCache:
 
     Args:
         folder: Where all caches lie; made if it is not there. This one takes a folder in it.
-        key: Everything but the content that a row depends on, such as the network's fingerprint and how its
-            input is prepared. Another key is another cache.
+        key: Everything but the content that a row depends on, such as the network's fingerprint and
+            how its input is prepared. Another key is another cache.
         shape: Of one row.
-        dtype: On disk. `float16` keeps three decimal digits and values up to 65,504 in half the space.
+        dtype: On disk. `float16` keeps three decimal digits and values up to 65,504 in half the
+            space.
 
     Raises:
         ConfigError: if `dtype` is neither `float16` nor `float32`.
@@ -179,14 +182,15 @@ class FeatureCache:
         except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
             log.warning("%s: damaged (%s); its features are computed again.", index, error)
             for file in (index, index.with_suffix(".npy")):
-                file.unlink(missing_ok=True)
+                with suppress(OSError):  # another process removed it, or Windows has it open
+                    file.unlink()
             return
         self._shards[index.stem] = rows
         for row, digest in enumerate(digests):
             self._places.setdefault(digest, (index.stem, row))
 
     def _checked(self, about: dict[str, Any], rows: np.ndarray) -> list[str]:
-        """The shard's digests; a `ValueError` if index, data and this cache do not belong together."""
+        """The shard's digests; `ValueError` if index, data and cache do not belong together."""
         if {name: about[name] for name in self._about} != self._about:
             raise ValueError("index of another cache")
         digests: list[str] = about["digests"]

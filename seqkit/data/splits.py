@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -64,30 +66,81 @@ def read_splits(
     Raises:
         DataError: if a file is missing, or a folder holds no train and no test file.
     """
-    files = {name: Path(p) for name in SPLIT_NAMES if (p := getattr(data, name))}
-    if data.path is not None:
-        path = Path(data.path)
-        if not path.exists():
-            raise DataError(f"{path}: no such file or folder.")
-        files = {**(find_splits(path, suffixes) if path.is_dir() else {"train": path}), **files}
-        if not files:
-            endings = f" ending in {', '.join(suffixes)}" if suffixes else ""
-            raise DataError(
-                f"{path}: no file{endings} is named after a split, such as train, dev or test."
-            )
+    files = split_files(data, suffixes)
     splits = {name: read(file) for name, file in files.items()}
     source = data.path or ", ".join(str(file) for file in files.values())
     return complete(Splits.of(splits, source), data.dev_fraction, seed)
 
 
-def complete(splits: Splits[T], dev_fraction: float, seed: int) -> Splits[T]:
-    """The splits, with a part of the training examples as dev where there is none."""
+def split_files(data: DataConfig, suffixes: Sequence[str] = ()) -> dict[str, Path]:
+    """The file of each split that `data` names, directly or by a folder; one file alone is for training.
+
+    Raises:
+        DataError: if `data.path` is missing, or a folder without files that are named after splits.
+    """
+    files = {name: Path(p) for name in SPLIT_NAMES if (p := getattr(data, name))}
+    if data.path is None:
+        return files
+    path = Path(data.path)
+    if not path.exists():
+        raise DataError(f"{path}: no such file or folder.")
+    files = {**(find_splits(path, suffixes) if path.is_dir() else {"train": path}), **files}
+    if not files:
+        endings = f" ending in {', '.join(suffixes)}" if suffixes else ""
+        raise DataError(f"{path}: no file{endings} is named after a split, such as train, dev or test.")
+    return files
+
+
+def complete(
+    splits: Splits[T], dev_fraction: float, seed: int, groups: Callable[[Sequence[T]], Sequence[int]] | None = None
+) -> Splits[T]:
+    """The splits, with a part of the training examples as dev where there is none.
+
+    Args:
+        splits: Those there are.
+        dev_fraction: Share of the training examples that is drawn, 0 to 1.
+        seed: Chooses them.
+        groups: Numbers the groups of examples that must not be torn apart, one number an example.
+    """
     if splits.dev or not splits.train:
         return splits
     if len(splits.train) < 2:
         raise DataError(
             f"{splits.source}: {len(splits.train)} example; two at least are needed to train and to choose."
         )
-    rest, dev = split_off(splits.train, dev_fraction, seed)
+    if groups is None:
+        rest, dev = split_off(splits.train, dev_fraction, seed)
+    else:
+        rest, dev = split_off_groups(splits.train, groups(splits.train), dev_fraction, seed)
     note = f"No dev data: {len(dev)} of {len(splits.train)} training examples are set apart to choose the best epoch."
     return Splits(rest, dev, splits.test, splits.source, (*splits.notes, note))
+
+
+def split_off_groups(
+    examples: Sequence[T], groups: Sequence[int], share: float, seed: int
+) -> tuple[list[T], list[T]]:
+    """(rest, drawn): as `split_off`, but whole groups are drawn, until they hold the share wanted.
+
+    Args:
+        examples: Any examples.
+        groups: The group of each example.
+        share: Share of the examples that is wanted, 0 to 1; the last group may carry it over.
+        seed: Chooses the groups.
+
+    Raises:
+        DataError: if all examples are of one group.
+    """
+    sizes = Counter(groups)
+    if len(sizes) < 2:
+        raise DataError(f"{len(examples)} examples share sentences with each other, so none can be set apart.")
+    order = list(sizes)
+    random.Random(seed).shuffle(order)
+    drawn: set[int] = set()
+    missing = max(1, round(len(examples) * share))
+    for group in order[:-1]:
+        if missing <= 0:
+            break
+        drawn.add(group)
+        missing -= sizes[group]
+    pairs = list(zip(examples, groups, strict=True))
+    return [e for e, g in pairs if g not in drawn], [e for e, g in pairs if g in drawn]

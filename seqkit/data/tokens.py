@@ -40,7 +40,11 @@ def split_words_only(text: str) -> list[str]:
 
 
 def split_joined(text: str) -> list[str]:
-    """As `split_words`, with `JOINER` before each token that touched the one before."""
+    """As `split_words`, with `JOINER` before each token that touched the one before.
+
+    A joiner in the text itself becomes its full-width form, U+25A0.
+    """
+    text = text.replace(JOINER, "\u25a0")
     tokens, last = [], -1
     for start, end in iter_words(text):
         tokens.append(JOINER + text[start:end] if start == last else text[start:end])

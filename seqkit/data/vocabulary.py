@@ -43,7 +43,7 @@ class Vocabulary:
         ranked = sorted(
             (t for t, n in counts.items() if n >= min_count), key=lambda t: (-counts[t], t)
         )
-        return cls(ranked[: max_size - len(SPECIALS)] if max_size else ranked)
+        return cls(ranked[: max(0, max_size - len(SPECIALS))] if max_size else ranked)
 
     def __len__(self) -> int:
         return len(self.tokens)

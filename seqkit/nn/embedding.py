@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 
@@ -22,6 +24,8 @@ class TokenEmbedding(nn.Module):
         emb_size: Width of learned vectors; the other kinds set their own.
         pad_idx: Id of padding; its learned vector is 0 and stays so.
         scale_integer: Whether `integer` divides by `vocab_size`, giving numbers in [0, 1).
+        scaled: Whether learned vectors are multiplied by sqrt(emb_size) (Vaswani et al. 2017, section 3.4): a table
+            that is an output projection too has small entries, which a recurrent layer would hardly notice.
         init: Starting weights of the table, see `initialisation.py`.
 
     >>> TokenEmbedding("one_hot", 5)(torch.tensor([[1, 4]])).shape
@@ -36,6 +40,7 @@ class TokenEmbedding(nn.Module):
         *,
         pad_idx: int = 0,
         scale_integer: bool = False,
+        scaled: bool = False,
         init: str = "auto",
     ) -> None:
         super().__init__()
@@ -45,6 +50,7 @@ class TokenEmbedding(nn.Module):
         self.vocab_size = vocab_size
         self.scale = 1 / vocab_size if scale_integer else 1.0
         self.output_size = {"learned": emb_size, "one_hot": vocab_size, "integer": 1}[kind]
+        self.vector_scale = math.sqrt(emb_size) if scaled else 1.0
         self.table: nn.Embedding | None = None
         if kind == "learned":
             self.table = nn.Embedding(vocab_size, emb_size, padding_idx=pad_idx)
@@ -54,7 +60,7 @@ class TokenEmbedding(nn.Module):
         """float [..., output_size] for int64 ids [...]."""
         if self.table is not None:
             vectors: Tensor = self.table(ids)
-            return vectors
+            return vectors if self.vector_scale == 1.0 else vectors * self.vector_scale
         if self.kind == "one_hot":
             return nn.functional.one_hot(ids, self.vocab_size).to(torch.get_default_dtype())
         return ids.unsqueeze(-1).to(torch.get_default_dtype()) * self.scale

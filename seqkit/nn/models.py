@@ -155,24 +155,23 @@ class EncoderDecoder(nn.Module):
         """One step of the decoder; makes this network a step model for `seqkit.decoding`."""
         return self.decoder.step(tokens, state)
 
-    def forward(self, src: Batch, tgt: Batch) -> Tensor:
+    def forward(self, src: Any, tgt: Batch, rows: Tensor | None = None) -> Tensor:
         """Cross-entropy of the target in nats, summed over its tokens.
 
         Args:
             src: What the source module takes.
             tgt: Target tokens, int64 [batch, len], from `bos_idx` to `eos_idx`.
+            rows: The source of each target, int64 [batch], where one source has several; else the same order.
         """
         inputs, wanted = tgt.values[:, :-1], tgt.values[:, 1:]
         prob = self.sampling_prob if self.training else 0.0
-        features = self.decoder.forward(inputs, self.start(src), prob)
+        state = self.start(src)
+        if rows is not None:
+            state = state.select(rows)
+        features = self.decoder.forward(inputs, state, prob)
         real = tgt.mask[:, 1:]  # padding never reaches the vocabulary
         logits = self.decoder.project(features[real])
         smoothing = self.label_smoothing if self.training else 0.0
         return nn.functional.cross_entropy(
             logits.float(), wanted[real], reduction="sum", label_smoothing=smoothing
         )
-
-
-def count_parameters(model: nn.Module) -> int:
-    """Number of weights, each shared one once."""
-    return sum(p.numel() for p in model.parameters())

@@ -257,6 +257,7 @@ def score_examples(
 ) -> Scores:
     """Scores of what the pipeline predicts from the raw inputs of labelled examples."""
     raws = [pipeline.raw_input(example) for example in examples]
+    pipeline.fixed_features(raws)
     return pipeline.score(
         examples, predict_window(pipeline, raws, batch_size=batch_size, device=device)
     )

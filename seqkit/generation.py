@@ -1,0 +1,168 @@
+"""What the tasks that answer with sentences share: decoding, ensembles, scheduled sampling."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from torch import Tensor
+
+from seqkit.config import GeneratorConfig, from_dict, merge, to_dict
+from seqkit.data.codecs import Codec
+from seqkit.data.vocabulary import SPECIALS, Vocabulary
+from seqkit.decoding import DecodingOptions, Ensemble, EnsembleState, Hypothesis, SpecialIds, decode
+from seqkit.errors import ConfigError
+from seqkit.nn.models import EncoderDecoder
+from seqkit.pipeline import BatchT, ExampleT, ItemT, Pipeline
+from seqkit.prediction import Alternative, Prediction
+from seqkit.training.schedules import sampling_probability
+
+IDS = SpecialIds(Vocabulary.pad_idx, Vocabulary.bos_idx, Vocabulary.eos_idx, Vocabulary.unk_idx)
+"""The ids of the special units, the same in every codec."""
+
+
+class Generator(Pipeline[ExampleT, ItemT, BatchT]):
+    """A pipeline whose network is an encoder and a decoder, and whose answers are sentences.
+
+    Args:
+        config: Settings with the sections `model`, a `GeneratorConfig`, and `decoding`.
+        model: The network.
+        codecs: By name, what cuts texts into units; `target` is the one of the sentences produced.
+
+    Attributes:
+        decoding: The decoding settings as `set_decoding` left them.
+        return_attention: Whether answers tell where the decoder looked.
+    """
+
+    model: EncoderDecoder
+
+    def __init__(self, config: Any, model: EncoderDecoder, codecs: Mapping[str, Codec]) -> None:
+        self.config = config
+        self.model = model
+        self.codecs = dict(codecs)
+        self.decoding: DecodingOptions = config.decoding
+        self.return_attention = False
+        self._others: list[EncoderDecoder] = []
+
+    def before_step(self, step: int) -> None:
+        """Sets how often the decoder reads its own choice in this step (scheduled sampling)."""
+        model: GeneratorConfig = self.config.model
+        if model.sampling != "none":
+            self.model.sampling_prob = sampling_probability(
+                model.sampling, step, model.sampling_start, model.sampling_end, model.sampling_steps
+            )
+
+    def set_decoding(self, changes: dict[str, Any]) -> None:
+        """Changes decoding settings, and whether answers hold `attention`.
+
+        A beam narrower than the `nbest` asked for is widened to it.
+
+        Raises:
+            ConfigError: if a setting is unknown or its value is not allowed.
+        """
+        changes = dict(changes)
+        self.return_attention = bool(changes.pop("attention", self.return_attention))
+        nbest = changes.get("nbest")
+        beam_size = changes.get("beam_size", self.decoding.beam_size)
+        if isinstance(nbest, int) and isinstance(beam_size, int):
+            changes["beam_size"] = max(nbest, beam_size)
+        now = {**to_dict(self.config), "decoding": to_dict(self.decoding)}
+        config = from_dict(type(self.config), merge(now, {"decoding": changes}))
+        self.decoding = config.decoding
+
+    def ensemble_with(self, others: Sequence[Pipeline[ExampleT, ItemT, BatchT]]) -> None:
+        """Answers from now on by the mean of the probabilities of all these networks.
+
+        Raises:
+            ConfigError: if a vocabulary differs.
+        """
+        for other in others:
+            if not isinstance(other, Generator):
+                raise ConfigError("An ensemble needs networks that all generate sentences.")
+            for name, codec in self.codecs.items():
+                if codec.identity() != other.codecs[name].identity():
+                    raise ConfigError(
+                        f"An ensemble needs one {name} vocabulary, but those of the runs differ; "
+                        "train them on the same data with the same `data` settings."
+                    )
+        self._others = [other.model.eval() for other in others if isinstance(other, Generator)]
+
+    def generate(
+        self,
+        src: Any,
+        *,
+        limits: Sequence[int],
+        row_ids: Sequence[int],
+        src_lengths: Sequence[int],
+    ) -> list[Prediction]:
+        """An answer for each row of a source batch, `input` still to be filled in.
+
+        Args:
+            src: What the network's `start` takes.
+            limits: Most steps of each row, the end mark included, beside `decoding.max_len`.
+            row_ids: A number for each row that its random choices depend on, where it is sampled.
+            src_lengths: Real steps of each row's memory, to cut the attention to.
+        """
+        networks = [self.model, *self._others]
+        model = Ensemble(networks)
+        state = EnsembleState(tuple(network.start(src) for network in networks))
+        device = next(self.model.parameters()).device
+        rows = decode(
+            model, state, len(limits), IDS, self.decoding, self.return_attention,
+            max_lens=limits, row_ids=row_ids, device=device,
+        )  # fmt: skip
+        return [
+            sentence_prediction(hypotheses, self.codecs["target"], src_len)
+            for hypotheses, src_len in zip(rows, src_lengths, strict=True)
+        ]
+
+
+def sentence_prediction(hypotheses: Sequence[Hypothesis], codec: Codec, src_len: int) -> Prediction:
+    """The answer that an n-best list gives.
+
+    Args:
+        hypotheses: Best first, one at least.
+        codec: Turns their ids into text.
+        src_len: Real steps of the memory, to cut the attention to.
+
+    Returns:
+        A prediction with the best sentence as `output` and all of them as `alternatives`; its detail
+        holds `tokens` and `normalized_score` (what the list is ranked by, in nats), and `attention`
+        [tokens, src_len] where the best hypothesis has any.
+    """
+    alternatives = [
+        Alternative(codec.decode(hyp.tokens), hyp.log_prob, confidence(hyp)) for hyp in hypotheses
+    ]
+    top, best = hypotheses[0], alternatives[0]
+    detail: dict[str, Any] = {
+        "normalized_score": round(top.score, 6),
+        "tokens": unit_names(codec, top.tokens),
+    }
+    if top.attention is not None:
+        detail["attention"] = _rounded(top.attention[:, :src_len])
+    return Prediction(
+        None, best.output, best.score, best.confidence, alternatives, detail, best.output
+    )
+
+
+def confidence(hypothesis: Hypothesis) -> float:
+    """Geometric mean of the probabilities of the hypothesis' tokens, the end mark included, 0 to 1."""
+    return math.exp(hypothesis.log_prob / len(hypothesis.token_log_probs))
+
+
+def unit_names(codec: Codec, ids: Sequence[int]) -> list[str]:
+    """Each id as a text of its own, for people; a special unit by its name, such as `<unk>`."""
+    return [SPECIALS[i] if i < len(SPECIALS) else codec.decode([i]) for i in ids]
+
+
+def with_source_tokens(prediction: Prediction, tokens: Sequence[str]) -> Prediction:
+    """The prediction with names for the columns of its attention, where it has any."""
+    if "attention" not in prediction.detail:
+        return prediction
+    return dataclasses.replace(prediction, detail={**prediction.detail, "src_tokens": list(tokens)})
+
+
+def _rounded(weights: Tensor) -> list[list[float]]:
+    return [[round(weight, 6) for weight in row] for row in weights.tolist()]

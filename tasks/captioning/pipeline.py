@@ -1,0 +1,263 @@
+"""Captioning at work: see, number, decode, score."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from seqkit.data.batch import Batch, pad
+from seqkit.data.codecs import Codec, build_codec, load_codec
+from seqkit.data.feature_cache import FeatureCache, file_digest
+from seqkit.data.vocabulary import Vocabulary
+from seqkit.errors import ConfigError, DataError
+from seqkit.files import cache_folder
+from seqkit.generation import Generator
+from seqkit.metrics import cider_d, corpus_bleu, rouge_l, tokenize_caption
+from seqkit.nn import EncoderDecoder, TokenEmbedding
+from seqkit.nn.build import build_decoder
+from seqkit.pipeline import Pipeline, Scores
+from seqkit.prediction import Prediction
+
+from .backbone import SMALL_CNN, Backbone, build_backbone
+from .captions import CaptionedPicture
+from .config import CaptioningConfig
+from .extraction import cache_key, feature_extractor, picture_transform
+from .network import PictureEncoder, Seen
+from .pictures import load_pictures
+
+BOS, EOS = Vocabulary.bos_idx, Vocabulary.eos_idx
+SIGNATURE = (
+    "CIDEr-D (sigma 6, times 10), BLEU-1..4 (closest reference length), ROUGE-L (beta 1.2) over lower-cased words "
+    "without punctuation, as the COCO tools cut them"
+)
+
+
+@dataclass(frozen=True)
+class Item:
+    """A picture's file and its captions as ids between both marks."""
+
+    path: Path
+    captions: tuple[tuple[int, ...], ...] = ()
+
+
+@dataclass(frozen=True)
+class PictureBatch:
+    """Pictures and all their captions.
+
+    Attributes:
+        seen: The pictures, one a row.
+        captions: int64 [captions, len]; empty where there are none.
+        rows: The picture of each caption, int64 [captions].
+    """
+
+    seen: Seen
+    captions: Batch
+    rows: Tensor
+
+    def to(self, device: torch.device) -> PictureBatch:
+        """The batch on that device."""
+        return PictureBatch(self.seen.to(device), self.captions.to(device), self.rows.to(device))
+
+
+class CaptioningPipeline(Generator[CaptionedPicture, Item, PictureBatch]):
+    """Picture -> backbone -> decoder -> words.
+
+    Where the backbone stays as it is, its features are computed once: into a cache on disk while training and
+    scoring (`fixed_features`), on the fly while predicting.
+
+    Args:
+        config: Settings.
+        codec: Cuts captions and numbers the units.
+        backbone: What sees.
+        frozen: Whether the backbone stays as it is.
+    """
+
+    def __init__(
+        self, config: CaptioningConfig, codec: Codec, backbone: Backbone, *, frozen: bool
+    ) -> None:
+        super().__init__(config, _build_model(config, len(codec), backbone), {"target": codec})
+        self.backbone = backbone
+        self.frozen = frozen
+        self.transform = picture_transform(backbone)
+        self._extract: Any = None
+        self._cache: FeatureCache | None = None
+        self._digests: dict[Path, str] = {}
+        if frozen:
+            backbone.requires_grad_(False)
+
+    def save(self, folder: Path) -> None:
+        self.codecs["target"].save(folder, "captions")
+
+    def fixed_features(self, inputs: Sequence[Any]) -> None:
+        """Computes and keeps the features of pictures that are not in the cache yet."""
+        if not self.frozen:
+            return
+        if self._cache is None:
+            folder = self.config.data.cache or cache_folder() / "features"
+            shape = (self.backbone.num_positions, self.backbone.feature_size)
+            self._cache = FeatureCache(Path(folder), cache_key(self.backbone), shape)
+        for path in map(Path, inputs):
+            if path not in self._digests:
+                self._digests[path] = file_digest(path)
+        self._cache.ensure({digest: path for path, digest in self._digests.items()}, self._features)
+
+    def encode(self, example: CaptionedPicture) -> Item:
+        codec, limit = self.codecs["target"], self.config.data.max_tokens or None
+        ids = (codec.encode(_plain(caption))[:limit] for caption in example.captions)
+        return Item(example.path, tuple((BOS, *caption, EOS) for caption in ids))
+
+    def encode_input(self, raw: Any) -> Item:
+        if not isinstance(raw, (str, Path)):
+            raise DataError(
+                f"Captioning reads files of pictures, got {type(raw).__name__}: {raw!r}."
+            )
+        return Item(Path(raw))
+
+    def raw_input(self, example: CaptionedPicture) -> str:
+        return str(example.path)
+
+    def length(self, item: Item) -> int:
+        return max((len(caption) for caption in item.captions), default=1)
+
+    def collate(self, items: Sequence[Item]) -> PictureBatch:
+        captions = [caption for item in items for caption in item.captions]
+        rows = [row for row, item in enumerate(items) for _ in item.captions]
+        empty = Batch(torch.zeros(0, 1, dtype=torch.long), torch.zeros(0, dtype=torch.long))
+        seen = self._seen([item.path for item in items])
+        return PictureBatch(
+            seen, pad(captions) if captions else empty, torch.tensor(rows, dtype=torch.long)
+        )
+
+    def loss(self, batch: PictureBatch) -> tuple[Tensor, Tensor]:
+        loss = self.model(batch.seen, batch.captions, batch.rows)
+        return loss, (batch.captions.lengths - 1).sum()
+
+    def predict(self, items: Sequence[Item], batch: PictureBatch) -> list[Prediction]:
+        limit = self.decoding.max_len
+        return self.generate(
+            batch.seen,
+            limits=[limit] * len(items),
+            row_ids=[zlib.crc32(str(item.path).encode()) for item in items],
+            src_lengths=[self.backbone.num_positions] * len(items),
+        )
+
+    def score(
+        self, examples: Sequence[CaptionedPicture], predictions: Sequence[Prediction]
+    ) -> Scores:
+        hypotheses = [tokenize_caption(p.output) for p in predictions]
+        references = [
+            [tokenize_caption(caption) for caption in example.captions] for example in examples
+        ]
+        bleu = corpus_bleu(hypotheses, references)
+        values = {"cider": cider_d(hypotheses, references)[0]}
+        values |= {f"bleu{n}": score for n, score in enumerate(bleu, start=1)}
+        values["rouge_l"] = rouge_l(hypotheses, references)
+        return Scores(values, SIGNATURE)
+
+    def ensemble_with(
+        self, others: Sequence[Pipeline[CaptionedPicture, Item, PictureBatch]]
+    ) -> None:
+        for other in others:
+            if isinstance(other, CaptioningPipeline) and other._sight() != self._sight():
+                raise ConfigError(
+                    "An ensemble needs one backbone, frozen in all runs or trained in all of them."
+                )
+        super().ensemble_with(others)
+
+    def parameter_groups(self, lr: float) -> list[dict[str, Any]]:
+        """Pretrained weights that are trained on have a learning rate of their own."""
+        if self.frozen or not self.backbone.pretrained:
+            return super().parameter_groups(lr)
+        seeing = set(self.backbone.parameters())
+        telling = [p for p in self.model.parameters() if p not in seeing]
+        return [
+            {"params": telling, "lr": lr},
+            {"params": list(self.backbone.parameters()), "lr": self.config.model.backbone_lr},
+        ]
+
+    def summary(self) -> dict[str, Any]:
+        rows, columns = self.backbone.grid_size
+        size = f"{rows} x {columns} places of {self.backbone.feature_size} features"
+        state = "frozen" if self.frozen else "trained"
+        return {
+            "vocabulary": len(self.codecs["target"]),
+            "backbone": f"{self.backbone.name}, {state}, {size}",
+        }
+
+    def _sight(self) -> tuple[object, ...]:
+        """Equal for pipelines whose networks take the same pictures or features."""
+        return self.frozen, cache_key(self.backbone) if self.frozen else self.transform
+
+    def _seen(self, paths: Sequence[Path]) -> Seen:
+        if not self.frozen:
+            return Seen(load_pictures(paths, self.transform), None)
+        if self._cache is not None and all(path in self._digests for path in paths):
+            rows = self._cache.rows([self._digests[path] for path in paths])
+            return Seen(None, torch.from_numpy(rows).float())
+        return Seen(None, self._features(paths).half().float())  # rounded as the cache rounds
+
+    def _features(self, paths: Sequence[Path]) -> Tensor:
+        """Features on the CPU; the extractor is made when the weights are there."""
+        if self._extract is None:
+            device = next(self.model.parameters()).device
+            self._extract = feature_extractor(self.backbone, device)
+        features: Tensor = self._extract(paths)
+        return features.cpu()
+
+
+def fit(config: CaptioningConfig, train: Sequence[CaptionedPicture]) -> CaptioningPipeline:
+    """A pipeline with the vocabulary of the training captions.
+
+    Raises:
+        ConfigError: if the backbone or its weights are not to be had.
+    """
+    data, model = config.data, config.model
+    texts = [_plain(caption) for picture in train for caption in picture.captions]
+    codec = build_codec(data.units, texts, vocab_size=data.vocab_size, min_count=data.min_count)
+    backbone = build_backbone(model.backbone, model.weights, model.features == "grid")
+    return CaptioningPipeline(config, codec, backbone, frozen=_is_frozen(config))
+
+
+def load(config: CaptioningConfig, folder: Path) -> CaptioningPipeline:
+    """The pipeline that `CaptioningPipeline.save` wrote; the backbone's weights come with the run's.
+
+    Raises:
+        RunError: if a file is missing or unreadable.
+    """
+    backbone = build_backbone(config.model.backbone, None, config.model.features == "grid")
+    return CaptioningPipeline(
+        config, load_codec(folder, "captions"), backbone, frozen=_is_frozen(config)
+    )
+
+
+def _is_frozen(config: CaptioningConfig) -> bool:
+    model = config.model
+    return model.backbone != SMALL_CNN and model.weights is not None and not model.fine_tune
+
+
+def _plain(caption: str) -> str:
+    """A caption in the words that are scored: lower-case, without punctuation."""
+    return " ".join(tokenize_caption(caption))
+
+
+def _build_model(config: CaptioningConfig, vocab_size: int, backbone: Backbone) -> EncoderDecoder:
+    """backbone -> projection -> decoder."""
+    model = config.model
+    source = PictureEncoder(backbone, model.hidden_size, model.dropout)
+    scaled = model.tie and model.cell != "transformer"
+    embedding = TokenEmbedding(
+        "learned", vocab_size, model.emb_size, scaled=scaled, init=model.init
+    )
+    decoder = build_decoder(
+        model.cell, embedding, model.hidden_size, model.num_layers,
+        memory_size=source.output_size, state_size=source.output_size, state_layers=source.state_layers,
+        attention=model.attention if model.features == "grid" else "none", input_feeding=model.input_feeding,
+        tied=model.tie, dropout=model.dropout, init=model.init, num_heads=model.num_heads,
+    )  # fmt: skip
+    return EncoderDecoder(source, decoder, model.label_smoothing)
