@@ -9,7 +9,6 @@ import shutil
 from pathlib import Path
 
 import pytest
-
 from seqkit.cli.main import main
 
 QUICK = ["--training.epochs", "2", "--model.hidden_size", "16", "--model.emb_size", "16"]
@@ -122,7 +121,7 @@ def test_help_lists_every_setting_with_its_meaning_and_default(capsys: pytest.Ca
         (["train", "sentiment", "--model.cel", "gru"], "Did you mean '--model.cell'?"),
         (["train", "sentiment", "--cell", "gru"], "Did you mean '--model.cell'?"),
         (["train", "sentiment", "--model.hidden_size", "-1"], "`model.hidden_size` must be at least 1 unit, got -1."),
-        (["train", "sentiment", "--training.batch_size", "x"], "`training.batch_size` must be a whole number, got 'x'."),
+        (["train", "sentiment", "--training.epochs", "x"], "`training.epochs` must be a whole number, got 'x'."),
         (["train", "sentiment", "--training.device", "tpu"], "`training.device` must be one of"),
         (["train", "sentiment", "--recipe", "imbd"], "Did you mean 'imdb'?"),
         (["train", "sentiment", "--config", "none.yaml"], "none.yaml: no such settings file"),

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from seqkit.errors import ConfigError, UnknownNameError
-from seqkit.nn.crf import Scores, viterbi_nbest
+from seqkit.nn.viterbi import Scores, viterbi_nbest
 
 Scheme = Literal["BIO", "BIOES"]
 

@@ -152,7 +152,7 @@ class SentimentPipeline(Pipeline[Review, Item, TextBatch]):
         mine = (self.codec.identity(), self.labels)
         for other in others:
             if not isinstance(other, SentimentPipeline) or (other.codec.identity(), other.labels) != mine:
-                raise ConfigError("An ensemble needs one vocabulary and one set of labels, but those of the runs differ.")
+                raise ConfigError("An ensemble needs runs with the same vocabulary and the same labels.")
             self._others.append(other)
 
     def summary(self) -> dict[str, Any]:

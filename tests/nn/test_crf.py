@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from seqkit.errors import ShapeError
-from seqkit.nn.crf import CRF, Scores, viterbi, viterbi_nbest
+from seqkit.nn.crf import CRF
+from seqkit.nn.viterbi import Scores, viterbi, viterbi_nbest
 
 few = settings(max_examples=25, deadline=None)
 

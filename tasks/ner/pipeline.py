@@ -1,0 +1,240 @@
+"""Named entities at work: tokens -> numbers -> tags -> entities, and their score."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from seqkit.data.batch import pad
+from seqkit.data.tag_schemes import OUTSIDE, PREFIXES, bio_spans, from_bio, to_bio
+from seqkit.data.vectors import start_from_vectors, vector_size
+from seqkit.errors import ConfigError, DataError, RunError
+from seqkit.metrics.spans import entity_scores
+from seqkit.pipeline import Pipeline, Scores
+from seqkit.prediction import Alternative, Prediction
+
+from .config import NerConfig
+from .entities import entities_of, marked
+from .features import WordFeatures, WordIds, learn_features
+from .network import EntityNetwork, WordBatch, build_network
+from .reading import Sentence
+from .tokenising import iter_tokens
+
+
+@dataclass(frozen=True)
+class Item:
+    """A sentence as numbers, with what leads back to its text.
+
+    Attributes:
+        ids: What the network sees.
+        tags: Ids of the gold tags; empty where there are none.
+        text: The text; of a list of tokens, these with a space between.
+        offsets: Of each token its first character and the one after its last.
+    """
+
+    ids: WordIds
+    tags: list[int]
+    text: str
+    offsets: list[tuple[int, int]]
+
+    @property
+    def tokens(self) -> list[str]:
+        """The tokens."""
+        return [self.text[start:end] for start, end in self.offsets]
+
+
+class NerPipeline(Pipeline[Sentence, Item, WordBatch]):
+    """Tokens -> ids -> encoder -> tags -> entities.
+
+    Args:
+        config: Settings.
+        features: Numbers the words.
+        types: Types of entities.
+        once: Ids of words that training shows once.
+    """
+
+    model: EntityNetwork
+
+    def __init__(
+        self,
+        config: NerConfig,
+        features: WordFeatures,
+        types: Sequence[str],
+        once: Sequence[int] = (),
+    ) -> None:
+        scheme = config.model.tag_scheme
+        self.config = config
+        self.features = features
+        self.types = list(types)
+        self.tags = [OUTSIDE, *(f"{prefix}-{t}" for t in types for prefix in PREFIXES[scheme])]
+        self.tag_index = {tag: i for i, tag in enumerate(self.tags)}
+        self.nbest = 1
+        sizes = len(features.words), len(features.chars)
+        self.model = build_network(config.model, *sizes, self.tags, once)
+
+    def save(self, folder: Path) -> None:
+        self.features.save(folder)
+        types = json.dumps(self.types, ensure_ascii=False)
+        (folder / "types.json").write_text(types, encoding="utf-8")
+
+    def encode(self, example: Sentence) -> Item:
+        tags = from_bio(example.tags, self.config.model.tag_scheme)
+        # A type that training never showed cannot be learned; the score counts it as missed.
+        ids = [self.tag_index.get(tag, 0) for tag in tags]
+        return self._item(*_joined(example.tokens), ids)
+
+    def encode_input(self, raw: Any) -> Item:
+        if isinstance(raw, str):
+            return self._item(raw, list(iter_tokens(raw)))
+        if isinstance(raw, (list, tuple)) and all(isinstance(t, str) and t for t in raw):
+            return self._item(*_joined(raw))
+        raise DataError(
+            "Named entities are found in a text or a list of tokens, none of them empty; "
+            f"got {type(raw).__name__}: {raw!r}."
+        )
+
+    def raw_input(self, example: Sentence) -> list[str]:
+        return list(example.tokens)
+
+    def length(self, item: Item) -> int:
+        return max(1, len(item.offsets))
+
+    def collate(self, items: Sequence[Item]) -> WordBatch:
+        rows: dict[tuple[int, ...], int] = {}
+        which = [[rows.setdefault(chars, len(rows)) for chars in item.ids.chars] for item in items]
+        return WordBatch(
+            words=pad([item.ids.words for item in items]),
+            cases=pad([item.ids.cases for item in items]).values,
+            chars=pad(list(rows) or [()]),
+            which=pad(which).values,
+            tags=pad([item.tags or [0] * len(item.offsets) for item in items]).values,
+        )
+
+    def loss(self, batch: WordBatch) -> tuple[Tensor, Tensor]:
+        return self.model.loss(batch), batch.words.lengths.sum()
+
+    def predict(self, items: Sequence[Item], batch: WordBatch) -> list[Prediction]:
+        decoded = self.model.decode(batch, self.nbest)
+        rows = zip(items, *(part.cpu() for part in decoded), strict=True)
+        return [self._prediction(*row) if row[0].offsets else _nothing() for row in rows]
+
+    def score(self, examples: Sequence[Sentence], predictions: Sequence[Prediction]) -> Scores:
+        gold = [example.tags for example in examples]
+        scores = entity_scores(gold, [p.detail["tags"] for p in predictions])
+        rows = [{"type": t, **dataclasses.asdict(row)} for t, row in scores.per_type.items()]
+        values = {"f1": scores.f1, "precision": scores.precision, "recall": scores.recall}
+        signature = (
+            f"entity F1, micro average, strict (start, end and type), over {scores.support} "
+            f"entities in {len(gold)} sentences"
+        )
+        return Scores(values, signature, {"types": rows})
+
+    def set_decoding(self, changes: dict[str, Any]) -> None:
+        """Changes `nbest`, the number of alternatives."""
+        for name, value in changes.items():
+            if name != "nbest":
+                raise ConfigError(f"{name}: named entities have no such setting; they have nbest.")
+            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                raise ConfigError(f"nbest must be at least 1 answer, got {value!r}.")
+            self.nbest = value
+
+    def summary(self) -> dict[str, Any]:
+        return {
+            "vocabulary": len(self.features.words),
+            "characters": len(self.features.chars),
+            "types": ", ".join(self.types),
+        }
+
+    def _item(
+        self, text: str, offsets: list[tuple[int, int]], tags: list[int] | None = None
+    ) -> Item:
+        tokens = [text[start:end] for start, end in offsets]
+        return Item(self.features(tokens), tags or [], text, offsets)
+
+    def _prediction(
+        self, item: Item, paths: Tensor, log_probs: Tensor, probs: Tensor
+    ) -> Prediction:
+        """The answer for one sentence.
+
+        Args:
+            item: The sentence.
+            paths: Tag ids, best first, int64 [n, len].
+            log_probs: Of each path in nats, float [n]; -inf where there is none.
+            probs: Probability of each tag at each step, float [len, num_tags].
+        """
+        length = len(item.offsets)
+        alternatives, tags = [], []
+        for path, log_prob in zip(paths[:, :length], log_probs.tolist(), strict=True):
+            if log_prob == -math.inf:
+                break
+            tags.append(to_bio([self.tags[i] for i in path.tolist()], self.config.model.tag_scheme))
+            sure = probs[:length].gather(1, path.unsqueeze(1)).squeeze(1).tolist()
+            entities = entities_of(item.text, item.offsets, tags[-1], sure)
+            alternatives.append(Alternative(entities, log_prob, math.exp(log_prob / length)))
+        best = alternatives[0]
+        detail = {"entities": best.output, "tokens": item.tokens, "tags": tags[0]}
+        text = marked(item.text, best.output)
+        return Prediction(
+            None, best.output, best.score, best.confidence, alternatives, detail, text
+        )
+
+
+def fit(config: NerConfig, train: Sequence[Sentence]) -> NerPipeline:
+    """A pipeline with the words, characters and types of the training sentences.
+
+    Raises:
+        DataError: if they hold no entity.
+    """
+    types = sorted({span.label for sentence in train for span in bio_spans(sentence.tags)})
+    if not types:
+        raise DataError("The training data holds no entity: every tag is O.")
+    features, once = learn_features((s.tokens for s in train), config.data.min_count)
+    model = config.model
+    if not model.vectors:
+        return NerPipeline(config, features, types, once)
+    path = Path(model.vectors)
+    resolved = dataclasses.replace(model, emb_size=vector_size(path))
+    pipeline = NerPipeline(dataclasses.replace(config, model=resolved), features, types, once)
+    table, words = pipeline.model.vectors.table, features.words.ordinary()
+    pipeline.notes = [start_from_vectors(table, path, words, freeze=model.freeze_vectors)]
+    return pipeline
+
+
+def load(config: NerConfig, folder: Path) -> NerPipeline:
+    """The pipeline that `NerPipeline.save` wrote.
+
+    Raises:
+        RunError: if a file is missing or unreadable.
+    """
+    path = folder / "types.json"
+    try:
+        types = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise RunError(f"{path}: not readable ({error}).") from None
+    return NerPipeline(config, WordFeatures.load(folder), types)
+
+
+def _joined(tokens: Sequence[str]) -> tuple[str, list[tuple[int, int]]]:
+    """Tokens with a space between, and where each then stands.
+
+    >>> _joined(["Ada", "met"])
+    ('Ada met', [(0, 3), (4, 7)])
+    """
+    offsets, start = [], 0
+    for token in tokens:
+        offsets.append((start, start + len(token)))
+        start += len(token) + 1
+    return " ".join(tokens), offsets
+
+
+def _nothing() -> Prediction:
+    """The answer to an empty text: no entity, for sure."""
+    detail: dict[str, Any] = {"entities": [], "tokens": [], "tags": []}
+    return Prediction(None, [], 0.0, 1.0, [Alternative([], 0.0, 1.0)], detail, "")
