@@ -174,6 +174,8 @@ class TrainingConfig:
     """Update rule."""
     lr: float = 1e-3
     """Learning rate at its highest."""
+    adam_eps: float = 1e-8
+    """Term that keeps Adam's steps small where gradients are tiny, as those of rare words are; Keras takes 1e-7."""
     weight_decay: float = 0.0
     """Weight decay of the optimizer."""
     momentum: float = 0.0
@@ -204,6 +206,7 @@ class TrainingConfig:
         faults.at_least(self, "epochs", 1, "epoch")
         faults.at_least(self, "batch_size", 1, "example")
         faults.above(self, "lr", 0)
+        faults.above(self, "adam_eps", 0)
         faults.at_least(self, "accumulate", 1, "batch")
         for name in (
             "batch_tokens",

@@ -76,15 +76,7 @@ def open_run(path: str | Path) -> Run:
     path = Path(path)
     manifest = _read_manifest(path)
     for name, digest in manifest["files"].items():
-        file = path / name
-        if not file.resolve().is_relative_to(path.resolve()):
-            raise RunError(f"{path / MANIFEST}: names a file outside the run, {name!r}.")
-        if not file.is_file():
-            raise RunError(f"{file}: missing; this run cannot be used without it.")
-        if sha256(file) != digest:
-            raise RunError(
-                f"{file}: has changed since seqkit wrote it; restore it, or train again."
-            )
+        _check_file(path, name, digest)
     task = get_task(manifest["task"])
     try:
         config = from_dict(task.Config, read_yaml(path / CONFIG))
@@ -163,6 +155,24 @@ def _write_json(path: Path, values: Mapping[str, Any]) -> None:
     write_text(path, json.dumps(values, indent=2, ensure_ascii=False) + "\n")
 
 
+def _check_file(path: Path, name: str, digest: object) -> None:
+    """Raises RunError unless the run in `path` has the file with that sum."""
+    file = path / name
+    try:
+        if not file.resolve().is_relative_to(path.resolve()):
+            raise RunError(f"{path / MANIFEST}: names a file outside the run, {name!r}.")
+        if not file.is_file():
+            raise RunError(f"{file}: missing; this run cannot be used without it.")
+        if sha256(file) != digest:
+            raise RunError(
+                f"{file}: has changed since seqkit wrote it; restore it, or train again."
+            )
+    except (OSError, ValueError):  # no rights to read it, or no name that a file can have
+        raise RunError(
+            f"{path / MANIFEST}: names a file that cannot be read, {name[:80]!r}."
+        ) from None
+
+
 def _read_manifest(path: Path) -> dict[str, Any]:
     if not path.is_dir():
         raise RunError(f"{path}: no such run folder.")
@@ -172,12 +182,14 @@ def _read_manifest(path: Path) -> dict[str, Any]:
         raise RunError(f"{path}: not a run folder, {MANIFEST} is missing (found {found}).")
     try:
         manifest: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-        version, task, files = manifest["format"], manifest["task"], manifest["files"]
-        if not (isinstance(version, int) and isinstance(task, str) and isinstance(files, dict)):
+        version = manifest["format"]
+        if not isinstance(version, int):
+            raise ValueError("wrong types")
+        if version > FORMAT:  # what else a newer manifest holds is not known
+            raise RunError(f"{path}: written in format {version} by seqkit {manifest.get('seqkit')}; this seqkit "
+                           f"({seqkit.__version__}) reads up to {FORMAT}: upgrade seqkit.")  # fmt: skip
+        if not (isinstance(manifest["task"], str) and isinstance(manifest["files"], dict)):
             raise ValueError("wrong types")
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RunError(f"{file}: not a run's manifest ({error}).") from None
-    if version > FORMAT:
-        raise RunError(f"{path}: written in format {version} by seqkit {manifest.get('seqkit')}; this seqkit "
-                       f"({seqkit.__version__}) reads up to {FORMAT}: upgrade seqkit.")  # fmt: skip
     return manifest

@@ -114,7 +114,7 @@ class PieceCodec(Codec):
         self.model = model
         self.lowercase = lowercase
         self._pieces: Any = sentencepiece.SentencePieceProcessor()
-        self._pieces.LoadFromSerializedProto(model)  # the constructor takes an empty one for none
+        self._pieces.LoadFromSerializedProto(model)  # unlike the constructor, refuses an empty one
 
     def tokens(self, text: str) -> list[str]:
         pieces: list[str] = self._pieces.encode(

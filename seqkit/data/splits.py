@@ -87,12 +87,17 @@ def split_files(data: DataConfig, suffixes: Sequence[str] = ()) -> dict[str, Pat
     files = {**(find_splits(path, suffixes) if path.is_dir() else {"train": path}), **files}
     if not files:
         endings = f" ending in {', '.join(suffixes)}" if suffixes else ""
-        raise DataError(f"{path}: no file{endings} is named after a split, such as train, dev or test.")
+        raise DataError(
+            f"{path}: no file{endings} is named after a split, such as train, dev or test."
+        )
     return files
 
 
 def complete(
-    splits: Splits[T], dev_fraction: float, seed: int, groups: Callable[[Sequence[T]], Sequence[int]] | None = None
+    splits: Splits[T],
+    dev_fraction: float,
+    seed: int,
+    groups: Callable[[Sequence[T]], Sequence[int]] | None = None,
 ) -> Splits[T]:
     """The splits, with a part of the training examples as dev where there is none.
 
@@ -132,7 +137,9 @@ def split_off_groups(
     """
     sizes = Counter(groups)
     if len(sizes) < 2:
-        raise DataError(f"{len(examples)} examples share sentences with each other, so none can be set apart.")
+        raise DataError(
+            f"{len(examples)} examples share sentences with each other, so none can be set apart."
+        )
     order = list(sizes)
     random.Random(seed).shuffle(order)
     drawn: set[int] = set()

@@ -82,8 +82,9 @@ def decode_beam(
 
     At each step the `beam_size` likeliest candidates count: those that end are set aside, and the
     live hypotheses are filled up to `beam_size` from the candidates behind. A sentence is done when
-    `beam_size` hypotheses have finished, when no live one can still get among the `nbest` best, or
-    at its length limit, where live hypotheses are cut.
+    no live one can still get among the `nbest` best, when `beam_size` hypotheses have finished and
+    no live one scores better so far than the `nbest` best of them, or at its length limit, where
+    live hypotheses are cut.
 
     Args:
         model: Scores the next token.
@@ -170,7 +171,7 @@ def sentences_done(
     live_log_probs: Tensor,
     best_scores: Tensor,
     num_finished: Tensor,
-    at_limit: Tensor,
+    num_steps: int,
     max_lens: Tensor,
     options: DecodingOptions,
 ) -> Tensor:
@@ -178,12 +179,16 @@ def sentences_done(
 
     A live hypothesis can only lose log-probability, and loses none at best; the length that divides
     it is `max_lens` at most. As log-probabilities are below 0, dividing by the most gives the
-    highest score that it can reach.
+    highest score that it can reach. That bound is far off, so once `beam_size` hypotheses have
+    finished the score of the live one as it stands decides: enough poor ones may end while the
+    likeliest sentence is still growing, and that must not stop it.
     """
-    bound = live_log_probs[:, 0] / length_norm(max_lens, options.length_penalty)
-    # This holds too where nothing is live: the bound is then minus infinity.
-    settled = bound <= best_scores[:, -1]
-    return settled | at_limit | (num_finished >= options.beam_size)
+    best_live = live_log_probs[:, 0]
+    # Both hold too where nothing is live: its score is then minus infinity.
+    settled = best_live / length_norm(max_lens, options.length_penalty) <= best_scores[:, -1]
+    behind = best_live / length_norm(float(num_steps), options.length_penalty) <= best_scores[:, -1]
+    enough = num_finished >= options.beam_size
+    return settled | (enough & behind) | (max_lens <= num_steps)
 
 
 def _set_ended_aside(
@@ -234,7 +239,12 @@ def _advance(
     at_limit = beam.max_lens <= paths.num_steps
     _record_cut(beam, live, paths, at_limit, options)
     done = sentences_done(
-        live.log_probs, beam.best_scores, beam.num_finished, at_limit, beam.max_lens, options
+        live.log_probs,
+        beam.best_scores,
+        beam.num_finished,
+        paths.num_steps,
+        beam.max_lens,
+        options,
     )
     kept = (~done).nonzero().squeeze(1)
     if kept.numel():

@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
@@ -245,6 +246,9 @@ def build_accelerator(config: TrainingConfig) -> Accelerator:
     on_cpu = config.device == "cpu" or not any(there.values())
     if config.precision == "fp16" and (on_cpu or not there["cuda"]):
         raise ConfigError("`training.precision` fp16 needs a CUDA device; bf16 works on a CPU too.")
+    # Accelerate holds a program to its first device and precision; the next training may want others.
+    several = torch.distributed.is_available() and torch.distributed.is_initialized()
+    AcceleratorState._reset_state(reset_partial_state=not several)
     return Accelerator(cpu=on_cpu, mixed_precision=config.precision)
 
 

@@ -63,3 +63,8 @@ def test_a_move_changes_no_value() -> None:
     for field in dataclasses.fields(Batch):
         assert torch.equal(getattr(moved.text, field.name), getattr(pair.text, field.name))
     assert torch.equal(moved.labels, pair.labels)
+
+
+def test_real_values_are_padded_as_ids_are() -> None:
+    batch = pad([[0.5, 1.5], [2.5]])
+    assert batch.values.tolist() == [[0.5, 1.5], [2.5, 0.0]]

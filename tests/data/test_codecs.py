@@ -136,7 +136,7 @@ def test_text_that_pieces_cannot_be_learned_from_is_a_data_error(units: str) -> 
 
 
 def test_unknown_units_are_refused() -> None:
-    with pytest.raises(UnknownNameError, match="Unknown units 'words'.*Did you mean 'word'"):
+    with pytest.raises(UnknownNameError, match=r"Unknown units 'words'.*Did you mean 'word'"):
         build_codec("words", TEXTS, vocab_size=0)
 
 

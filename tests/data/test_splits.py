@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seqkit.config import DataConfig
-from seqkit.data.splits import complete, find_splits, read_splits
+from seqkit.data.splits import complete, find_splits, read_splits, split_off_groups
 from seqkit.errors import DataError, UnknownNameError
 from seqkit.task import Splits, split_off
 
@@ -114,9 +114,7 @@ def test_a_dev_split_that_is_there_is_left_as_it_is() -> None:
     assert complete(splits, 0.5, 1) is splits
 
 
-@given(
-    count=st.integers(2, 60), share=st.floats(0, 0.99), seed=st.integers(0, 9)
-)
+@given(count=st.integers(2, 60), share=st.floats(0, 0.99), seed=st.integers(0, 9))
 def test_the_part_set_apart_and_the_rest_are_the_whole_in_order(
     count: int, share: float, seed: int
 ) -> None:
@@ -132,5 +130,31 @@ def test_another_seed_sets_other_examples_apart() -> None:
 
 
 def test_an_unknown_split_is_named_with_the_known_ones() -> None:
-    with pytest.raises(UnknownNameError, match="Unknown split 'tests'.*Did you mean 'test'"):
+    with pytest.raises(UnknownNameError, match=r"Unknown split 'tests'.*Did you mean 'test'"):
         Splits(train=["a"]).get("tests")
+
+
+@given(
+    groups=st.lists(st.integers(0, 9), min_size=2, max_size=60),
+    share=st.floats(0, 0.9),
+    seed=st.integers(0, 9),
+)
+def test_groups_are_set_apart_whole(groups: list[int], share: float, seed: int) -> None:
+    if len(set(groups)) < 2:
+        with pytest.raises(DataError, match="none can be set apart"):
+            split_off_groups(groups, groups, share, seed)
+        return
+    examples = list(enumerate(groups))
+    rest, drawn = split_off_groups(examples, groups, share, seed)
+    assert sorted([*rest, *drawn]) == examples and rest and drawn
+    assert rest == sorted(rest) and drawn == sorted(drawn)
+    assert not {group for _, group in rest} & {group for _, group in drawn}
+    largest = max(groups.count(group) for group in groups)
+    assert len(drawn) < max(1, round(len(groups) * share)) + largest
+
+
+def test_completing_asks_for_the_groups_of_the_training_examples() -> None:
+    splits = Splits(train=["a1", "a2", "b1", "b2"], source="here")
+    whole = complete(splits, 0.25, 1, lambda train: [ord(text[0]) for text in train])
+    assert list(whole.dev) in (["a1", "a2"], ["b1", "b2"])
+    assert "2 of 4 training examples are set apart" in whole.notes[0]

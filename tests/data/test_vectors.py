@@ -26,7 +26,10 @@ def glove(tmp_path: Path) -> Path:
 def by_row(path: Path, words: dict[str, int]) -> dict[int, list[float]]:
     rows, vectors = read_vectors(path, words)
     assert rows.dtype == torch.int64 and vectors.dtype == torch.float32
-    return {int(row): [round(v, 3) for v in vector.tolist()] for row, vector in zip(rows, vectors)}
+    return {
+        int(row): [round(v, 3) for v in vector.tolist()]
+        for row, vector in zip(rows, vectors, strict=True)
+    }
 
 
 def test_each_word_gets_its_own_vector_or_that_of_its_lower_case_form(glove: Path) -> None:

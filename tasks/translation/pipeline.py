@@ -1,0 +1,192 @@
+"""Translation at work: cut, number, encode, decode, score."""
+
+from __future__ import annotations
+
+import dataclasses
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from seqkit.data.batch import Batch, move, pad
+from seqkit.data.codecs import Codec, build_codec, load_codec
+from seqkit.data.vocabulary import Vocabulary
+from seqkit.errors import ConfigError, DataError
+from seqkit.generation import Generator, unit_names, with_source_tokens
+from seqkit.metrics.translation import translation_scores
+from seqkit.nn import Encoder, EncoderDecoder, SourceEncoder, TokenEmbedding
+from seqkit.nn.build import build_decoder
+from seqkit.pipeline import Pipeline, Scores
+from seqkit.prediction import Alternative, Prediction
+
+from .config import TranslationConfig, TranslationModel
+from .reading import Pair
+
+BOS, EOS = Vocabulary.bos_idx, Vocabulary.eos_idx
+
+
+@dataclass(frozen=True)
+class Item:
+    """A source as ids up to its end mark, and its translation between both marks where it has one."""
+
+    src: list[int]
+    tgt: list[int] = dataclasses.field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class PairBatch:
+    """Sources, int64 [batch, src_len], and targets, int64 [batch, tgt_len]."""
+
+    src: Batch
+    tgt: Batch
+
+    def to(self, device: torch.device) -> PairBatch:
+        """The batch on that device."""
+        return move(self, device)
+
+
+class TranslationPipeline(Generator[Pair, Item, PairBatch]):
+    """Text -> ids -> encoder -> decoder -> ids -> text.
+
+    Args:
+        config: Settings.
+        codecs: `source` and `target`; the same one for both in a joint vocabulary.
+    """
+
+    def __init__(self, config: TranslationConfig, codecs: Mapping[str, Codec]) -> None:
+        sizes = len(codecs["source"]), len(codecs["target"])
+        super().__init__(config, _build_model(config, *sizes), codecs)
+
+    def save(self, folder: Path) -> None:
+        if self.config.data.joint:
+            self.codecs["source"].save(folder, "joint")
+            return
+        for name, codec in self.codecs.items():
+            codec.save(folder, name)
+
+    def encode(self, example: Pair) -> Item:
+        target = self.codecs["target"].encode(example.tgt)
+        return Item(self._source_ids(example.src), [BOS, *target, EOS])
+
+    def encode_input(self, raw: Any) -> Item:
+        if not isinstance(raw, str):
+            raise DataError(f"Translation reads texts, got {type(raw).__name__}: {raw!r}.")
+        return Item(self._source_ids(raw))
+
+    def raw_input(self, example: Pair) -> str:
+        return example.src
+
+    def length(self, item: Item) -> int:
+        return max(len(item.src), len(item.tgt))
+
+    def collate(self, items: Sequence[Item]) -> PairBatch:
+        return PairBatch(pad([item.src for item in items]), pad([item.tgt for item in items]))
+
+    def loss(self, batch: PairBatch) -> tuple[Tensor, Tensor]:
+        return self.model(batch.src, batch.tgt), (batch.tgt.lengths - 1).sum()
+
+    def predict(self, items: Sequence[Item], batch: PairBatch) -> list[Prediction]:
+        answers = self.generate(
+            batch.src,
+            limits=[2 * len(item.src) + 10 for item in items],
+            row_ids=[zlib.crc32(str(item.src).encode()) for item in items],
+            src_lengths=[len(item.src) for item in items],
+        )
+        return [self._completed(*pair) for pair in zip(items, answers, strict=True)]
+
+    def score(self, examples: Sequence[Pair], predictions: Sequence[Prediction]) -> Scores:
+        outputs, references = [p.output for p in predictions], [[e.tgt] for e in examples]
+        scores = translation_scores(outputs, references, lowercase=self.config.data.lowercase)
+        return Scores({"bleu": scores.bleu, "chrf": scores.chrf}, scores.signature)
+
+    def ensemble_with(self, others: Sequence[Pipeline[Pair, Item, PairBatch]]) -> None:
+        reverse = self.config.data.reverse_source
+        if any(other.config.data.reverse_source != reverse for other in others):
+            raise ConfigError("An ensemble needs runs with the same `data.reverse_source`.")
+        super().ensemble_with(others)
+
+    def summary(self) -> dict[str, Any]:
+        data = self.config.data
+        languages = f"{data.src_lang} -> {data.tgt_lang}"
+        if data.joint:
+            return {"languages": languages, "joint vocabulary": len(self.codecs["source"])}
+        sizes = {f"{name} vocabulary": len(codec) for name, codec in self.codecs.items()}
+        return {"languages": languages, **sizes}
+
+    def _source_ids(self, text: str) -> list[int]:
+        ids = self.codecs["source"].encode(text)
+        return [*(reversed(ids) if self.config.data.reverse_source else ids), EOS]
+
+    def _completed(self, item: Item, answer: Prediction) -> Prediction:
+        if item.src == [EOS]:  # nothing to translate; a network would make something up
+            detail = {"normalized_score": 0.0, "tokens": []}
+            return Prediction(None, "", 0.0, 1.0, [Alternative("", 0.0, 1.0)], detail)
+        return with_source_tokens(answer, unit_names(self.codecs["source"], item.src))
+
+
+def fit(config: TranslationConfig, train: Sequence[Pair]) -> TranslationPipeline:
+    """A pipeline with vocabularies learned from the training pairs.
+
+    Raises:
+        DataError: if sentencepiece cannot learn from them.
+    """
+    sources, targets = [pair.src for pair in train], [pair.tgt for pair in train]
+    if config.data.joint:
+        joint = _build_codec(config, sources + targets)
+        return TranslationPipeline(config, {"source": joint, "target": joint})
+    codecs = {"source": _build_codec(config, sources), "target": _build_codec(config, targets)}
+    return TranslationPipeline(config, codecs)
+
+
+def load(config: TranslationConfig, folder: Path) -> TranslationPipeline:
+    """The pipeline that `TranslationPipeline.save` wrote.
+
+    Raises:
+        RunError: if a file is missing or unreadable.
+    """
+    if config.data.joint:
+        joint = load_codec(folder, "joint")
+        return TranslationPipeline(config, {"source": joint, "target": joint})
+    return TranslationPipeline(
+        config, {name: load_codec(folder, name) for name in ("source", "target")}
+    )
+
+
+def _build_codec(config: TranslationConfig, texts: Sequence[str]) -> Codec:
+    data = config.data
+    return build_codec(
+        data.units, texts, vocab_size=data.vocab_size, min_count=data.min_count,
+        lowercase=data.lowercase, joined=True,
+    )  # fmt: skip
+
+
+def _build_model(config: TranslationConfig, src_size: int, tgt_size: int) -> EncoderDecoder:
+    """embedding -> encoder -> decoder, with as many tables shared as `model.tie` says."""
+    model = config.model
+    tgt_embedding = _build_embedding(model, tgt_size)
+    joined = model.tie == "three_way"
+    src_embedding = tgt_embedding if joined else _build_embedding(model, src_size)
+    encoder = Encoder(
+        model.cell, model.emb_size, model.hidden_size, model.num_layers,
+        bidirectional=model.bidirectional, dropout=model.dropout, init=model.init,
+        num_heads=model.num_heads,
+    )  # fmt: skip
+    decoder = build_decoder(
+        model.cell, tgt_embedding, model.decoder_size or encoder.output_size,
+        model.decoder_layers or model.num_layers,
+        memory_size=encoder.output_size, state_size=encoder.output_size,
+        state_layers=encoder.state_layers, attention=model.attention,
+        input_feeding=model.input_feeding, tied=model.tie != "none", dropout=model.dropout,
+        init=model.init, num_heads=model.num_heads,
+    )  # fmt: skip
+    return EncoderDecoder(SourceEncoder(src_embedding, encoder), decoder, model.label_smoothing)
+
+
+def _build_embedding(model: TranslationModel, vocab_size: int) -> TokenEmbedding:
+    """A table of vectors; a transformer scales them itself."""
+    scaled = model.cell != "transformer"
+    return TokenEmbedding("learned", vocab_size, model.emb_size, scaled=scaled, init=model.init)

@@ -1,0 +1,143 @@
+"""Decoders: a step at a time is the same as all at once, and padding of the memory is never seen."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+import torch
+from torch import Tensor
+
+from seqkit.nn import CELLS, Encoded, RecurrentDecoder, TokenEmbedding, TransformerDecoder
+from seqkit.nn.attention import KINDS
+from seqkit.nn.build import build_decoder
+from seqkit.nn.masks import lengths_to_mask
+
+VOCAB, EMB, HIDDEN, MEMORY = 11, 6, 8, 10
+CORES = [*CELLS, "transformer"]
+VARIANTS = [
+    *itertools.product(CELLS, KINDS, (False, True)),
+    ("transformer", "additive", False),
+]
+LENGTHS = torch.tensor([5, 1, 3])
+TOKENS = torch.tensor([[2, 4, 5, 6, 7], [2, 8, 8, 9, 10], [2, 10, 4, 4, 5]])
+
+Decoder = RecurrentDecoder | TransformerDecoder
+
+
+def decoder(
+    core: str, kind: str = "additive", feeding: bool = False, *, layers: int = 2, tied: bool = True
+) -> Decoder:
+    torch.manual_seed(3)
+    embedding = TokenEmbedding("learned", VOCAB, EMB)
+    built = build_decoder(
+        core, embedding, HIDDEN, layers, memory_size=MEMORY, state_size=MEMORY, state_layers=1,
+        attention=kind, input_feeding=feeding, tied=tied, dropout=0.3, num_heads=2,
+    )  # fmt: skip
+    return built.eval()
+
+
+def encoded(core: str, spare: int = 0, filler: float = 0.0) -> Encoded:
+    """Outputs of a made-up encoder, with `spare` more steps of padding that hold `filler`."""
+    generator = torch.Generator().manual_seed(5)
+    memory = torch.randn(3, 5, MEMORY, generator=generator)
+    states = tuple(torch.randn(1, 3, MEMORY, generator=generator) for _ in range(2))
+    memory = torch.nn.functional.pad(memory, (0, 0, 0, spare))
+    mask = lengths_to_mask(LENGTHS, memory.size(1))
+    memory = torch.where(mask.unsqueeze(-1), memory, filler)
+    return Encoded(memory, mask, states if core == "lstm" else states[:1], LENGTHS)
+
+
+def all_at_once(model: Decoder, source: Encoded) -> Tensor:
+    return model.project(model.forward(TOKENS, model.start(source)))
+
+
+def step_by_step(model: Decoder, source: Encoded) -> tuple[Tensor, list[Tensor | None]]:
+    state, logits, looks = model.start(source), [], []
+    for tokens in TOKENS.unbind(1):
+        scores, state, weights = model.step(tokens, state)
+        logits.append(scores)
+        looks.append(weights)
+    return torch.stack(logits, dim=1), looks
+
+
+@pytest.mark.parametrize(("core", "kind", "feeding"), VARIANTS)
+def test_steps_give_the_logits_of_the_whole_sequence(core: str, kind: str, feeding: bool) -> None:
+    model, source = decoder(core, kind, feeding), encoded(core)
+    steps, _ = step_by_step(model, source)
+    assert steps.shape == (3, 5, VOCAB)
+    torch.testing.assert_close(steps, all_at_once(model, source), atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize(("core", "kind", "feeding"), VARIANTS)
+def test_what_stands_in_the_padding_of_the_memory_changes_nothing(
+    core: str, kind: str, feeding: bool
+) -> None:
+    model = decoder(core, kind, feeding)
+    plain = all_at_once(model, encoded(core))
+    padded = all_at_once(model, encoded(core, spare=4, filler=50.0))
+    torch.testing.assert_close(padded, plain, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("core", CORES)
+def test_later_tokens_do_not_reach_earlier_logits(core: str) -> None:
+    model, source = decoder(core), encoded(core)
+    other = TOKENS.clone()
+    other[:, 3:] = 9
+    changed = model.project(model.forward(other, model.start(source)))
+    before = all_at_once(model, source)
+    torch.testing.assert_close(changed[:, :3], before[:, :3], atol=1e-6, rtol=1e-6)
+    assert not torch.allclose(changed[:, 4], before[:, 4])
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "none"])
+def test_attention_sums_to_1_over_real_steps(kind: str) -> None:
+    source = encoded("gru", spare=2, filler=9.0)
+    _, looks = step_by_step(decoder("gru", kind), source)
+    for weights in looks:
+        assert weights is not None
+        torch.testing.assert_close(weights.sum(dim=-1), torch.ones(3))
+        assert (weights[~source.mask] == 0).all()
+
+
+@pytest.mark.parametrize("core", CORES)
+def test_a_selected_state_goes_on_as_its_rows_would(core: str) -> None:
+    model = decoder(core, feeding=core in CELLS)
+    _, state, _ = model.step(TOKENS[:, 0], model.start(encoded(core)))
+    whole, _, _ = model.step(TOKENS[:, 1], state)
+    rows = torch.tensor([2, 0, 2])
+    picked, _, _ = model.step(TOKENS[:, 1][rows], state.select(rows))
+    torch.testing.assert_close(picked, whole[rows])
+
+
+@pytest.mark.parametrize("core", CORES)
+def test_a_tied_projection_is_the_embedding(core: str) -> None:
+    tied, loose = decoder(core, tied=True), decoder(core, tied=False)
+    assert tied.embedding.table is not None and loose.embedding.table is not None
+    assert tied.readout.projection.weight is tied.embedding.table.weight
+    assert loose.readout.projection.weight is not loose.embedding.table.weight
+    assert loose.readout.projection.weight.shape == (VOCAB, HIDDEN)
+
+
+@pytest.mark.parametrize("core", CORES)
+def test_with_probability_1_the_decoder_reads_only_its_own_choices(core: str) -> None:
+    model, source = decoder(core), encoded(core)
+    own = model.project(model.forward(TOKENS, model.start(source), sampling_prob=1.0))
+    first = all_at_once(model, source)
+    torch.testing.assert_close(own[:, 0], first[:, 0], atol=1e-5, rtol=1e-5)
+    logits, state, _ = model.step(TOKENS[:, 0], model.start(source))
+    logits, state, _ = model.step(logits.argmax(dim=-1), state)
+    torch.testing.assert_close(own[:, 1], logits, atol=1e-5, rtol=1e-5)
+    assert not torch.allclose(own[:, 1], first[:, 1])
+
+
+def test_input_feeding_changes_what_a_later_step_sees() -> None:
+    model, source = decoder("lstm", feeding=True), encoded("lstm")
+    assert isinstance(model, RecurrentDecoder)
+    _, state, _ = model.step(TOKENS[:, 0], model.start(source))
+    assert state.feed.shape == (3, model.feature_size)
+    fed, _, _ = model.step(TOKENS[:, 1], state)
+    blank = torch.zeros_like(state.feed)
+    state = type(state)(state.memory, state.keys, state.mask, state.hidden, blank)
+    unfed, _, _ = model.step(TOKENS[:, 1], state)
+    assert not torch.allclose(fed, unfed)

@@ -1,0 +1,122 @@
+"""From raw inputs to answers: in order, whatever the batch, and no further ahead than a window."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import seqkit
+from seqkit.errors import ConfigError, DataError
+from seqkit.predicting import WINDOW, predict_stream, predict_window
+from seqkit.training.loop import score_examples
+
+from .toy import Example, ToyPipeline, ToyTask, install, toy_pipeline
+
+PIPELINE = toy_pipeline()
+texts = st.lists(st.text("ab", max_size=9), max_size=12)
+
+
+@settings(max_examples=30, deadline=None)
+@given(raws=texts, batch_size=st.integers(1, 5))
+def test_answers_stand_in_the_order_of_the_inputs_and_do_not_depend_on_the_batch(
+    raws: list[str], batch_size: int
+) -> None:
+    answers = list(predict_stream(PIPELINE, raws, batch_size=batch_size))
+    assert [answer.input for answer in answers] == raws
+    for raw, answer in zip(raws, answers, strict=True):
+        (alone,) = predict_window(PIPELINE, [raw])
+        assert answer.output == alone.output
+        assert answer.score == pytest.approx(alone.score, abs=1e-5)
+
+
+def test_prediction_puts_the_network_into_evaluation_and_keeps_no_gradients() -> None:
+    pipeline = toy_pipeline()
+    pipeline.model.encoder.dropout.p = 0.9
+    pipeline.model.train()
+    first, second = (predict_window(pipeline, ["abba"])[0].score for _ in range(2))
+    assert first == second
+    assert all(weight.grad is None for weight in pipeline.model.parameters())
+
+
+def test_inputs_without_end_are_answered_a_window_at_a_time() -> None:
+    read = 0
+
+    def endless() -> Iterator[str]:
+        nonlocal read
+        for text in itertools.cycle(["a", "ab", "bbb"]):
+            read += 1
+            yield text
+
+    answers = predict_stream(PIPELINE, endless(), batch_size=2)
+    first = list(itertools.islice(answers, 3))
+    assert [answer.input for answer in first] == ["a", "ab", "bbb"]
+    assert read == WINDOW * 2
+
+
+def test_a_fault_in_reading_comes_after_the_answers_to_what_was_read() -> None:
+    def failing() -> Iterator[str]:
+        yield "a"
+        yield "b"
+        raise DataError("line 3: not UTF-8")
+
+    answers = predict_stream(PIPELINE, failing())
+    assert [next(answers).input, next(answers).input] == ["a", "b"]
+    with pytest.raises(DataError, match="line 3: not UTF-8"):
+        next(answers)
+
+
+def test_an_input_of_the_wrong_kind_is_refused() -> None:
+    with pytest.raises(DataError, match="The toy reads texts, got int"):
+        list(predict_stream(PIPELINE, ["a", 3]))
+
+
+def test_no_inputs_have_no_answers() -> None:
+    assert list(predict_stream(PIPELINE, [])) == []
+    assert predict_window(PIPELINE, []) == []
+
+
+def test_fixed_features_are_computed_for_what_is_scored() -> None:
+    seen: list[Sequence[Any]] = []
+
+    class Featured(ToyPipeline):
+        """Notes what it is asked to prepare."""
+
+        def fixed_features(self, inputs: Sequence[Any]) -> None:
+            seen.append(list(inputs))
+
+    pipeline = Featured(ToyTask.Config(), PIPELINE.codec)
+    score_examples(pipeline, [Example("ab", "a"), Example("ba", "b")])
+    assert seen == [["ab", "ba"]]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    install(monkeypatch)
+    training = {"epochs": 20, "patience": 0, "batch_size": 8, "lr": 0.02, "device": "cpu"}
+    return seqkit.train("toy", out=tmp_path / "run", training=training).path
+
+
+def test_a_task_of_one_page_trains_is_saved_loads_answers_and_scores(run: Path) -> None:
+    predictor = seqkit.load(run, device="cpu")
+    answers = predictor.predict(["abba", "baab"])
+    assert [answer.output for answer in answers] == ["a", "b"]
+    assert predictor.predict("baab") == answers[1]
+    assert predictor.evaluate().values == predictor.run.metrics()["scores"]["test"]
+    assert not predictor.pipeline.model.training
+    parameters = predictor.pipeline.model.parameters()
+    assert {weight.device for weight in parameters} == {torch.device("cpu")}
+
+
+def test_what_a_task_does_not_offer_is_told(run: Path) -> None:
+    predictor = seqkit.load(run, device="cpu")
+    with pytest.raises(ConfigError, match="beam_size: this task does not generate"):
+        predictor.pipeline.set_decoding({"beam_size": 3})
+    with pytest.raises(ConfigError, match="cannot answer by an ensemble"):
+        seqkit.load(run, run, device="cpu")
