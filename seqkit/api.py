@@ -239,7 +239,8 @@ def load(run: str | Path, *others: str | Path, device: str = "auto", threads: in
 def read_again(task: Task[Any, Any], config: Any, data: Any) -> Splits[Any]:
     """The labelled data of a run, or other data in the same format."""
     if hasattr(data, "columns"):
-        return task.read_frame(config, data)
+        splits = task.read_frame(config, data)
+        return Splits(test=[*splits.train, *splits.dev, *splits.test], source=splits.source)
     if data is None:
         return task.read(config)
     changed = merge(to_dict(config), {"data": task.other_data(Path(data))})

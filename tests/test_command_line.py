@@ -6,6 +6,8 @@ import csv
 import io
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -61,6 +63,14 @@ def test_predict_answers_in_every_format(run: Path, capsys: pytest.CaptureFixtur
     assert main(["predict", str(run), *texts, "--format", "csv"]) == 0
     rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
     assert [row["input"] for row in rows] == texts
+
+
+def test_predicting_loads_nothing_that_only_training_or_other_tasks_need(run: Path) -> None:
+    code = f"import sys\nfrom seqkit.cli.main import main\nmain(['predict', {str(run)!r}, 'good'])\nprint(*sys.modules)"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=True)
+    loaded = set(result.stdout.split())
+    assert "torch" in loaded
+    assert not loaded & {"torchvision", "seqeval", "pandas", "accelerate", "matplotlib", "sacrebleu", "sentencepiece"}
 
 
 def test_predict_reads_and_writes_files_in_input_order(run: Path, tmp_path: Path) -> None:

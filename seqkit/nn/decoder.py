@@ -17,6 +17,7 @@ from seqkit.nn.bridge import Bridge
 from seqkit.nn.cells import State, get_cell
 from seqkit.nn.embedding import TokenEmbedding
 from seqkit.nn.encoder import Encoded
+from seqkit.nn.initialisation import initialise_transformer
 from seqkit.nn.recurrent import Recurrent
 from seqkit.nn.transformer import Positions
 
@@ -264,6 +265,7 @@ class TransformerDecoder(nn.Module):
             hidden_size, num_heads, 4 * hidden_size, dropout, batch_first=True, norm_first=True
         )
         self.layers = nn.TransformerDecoder(layer, num_layers, nn.LayerNorm(hidden_size))
+        initialise_transformer(self.layers)
         self.feature_size = embedding.output_size if tied else hidden_size
         narrow = self.feature_size == hidden_size
         self.combine = nn.Identity() if narrow else nn.Linear(hidden_size, self.feature_size)

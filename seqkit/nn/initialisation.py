@@ -60,6 +60,13 @@ def initialise_linear(layer: nn.Linear, scheme: str) -> None:
             nn.init.zeros_(layer.bias)
 
 
+def initialise_transformer(layers: nn.Module) -> None:
+    """Glorot-uniform matrices, each its own: torch copies one layer, so that all would start alike."""
+    for weight in layers.parameters():
+        if weight.dim() > 1:
+            nn.init.xavier_uniform_(weight)
+
+
 def _resolved(scheme: str, cell: str) -> str:
     if scheme not in SCHEMES:
         raise UnknownNameError("initialisation", scheme, SCHEMES)

@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from seqkit.nn.initialisation import initialise_transformer
 from seqkit.nn.masks import lengths_to_mask
 
 
@@ -68,6 +69,7 @@ class TransformerEncoder(nn.Module):
         )
         norm = nn.LayerNorm(hidden_size)
         self.layers = nn.TransformerEncoder(layer, num_layers, norm, enable_nested_tensor=False)
+        initialise_transformer(self.layers)
 
     def forward(self, inputs: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """(memory [batch, len, hidden_size], 0 at padding; mean over each row's real steps [batch, hidden_size])."""

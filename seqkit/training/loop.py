@@ -208,7 +208,7 @@ class Trainer:
         state, value = self.state, scores.values[self.metric]
         state.epoch += 1
         state.history.append(row)
-        is_best = value > state.best
+        is_best = value > state.best or not state.best_epoch
         if is_best:
             state.best, state.best_epoch, state.stale, state.best_scores = (
                 value,

@@ -24,7 +24,7 @@ from seqkit.pipeline import Pipeline, Scores
 from seqkit.prediction import Alternative, Prediction
 
 from .config import SentimentConfig
-from .task import Review
+from .reading import Review
 
 _BREAK = re.compile(r"<br\s*/?>")
 """Line breaks of web pages, which stand in many review collections."""
@@ -151,8 +151,13 @@ class SentimentPipeline(Pipeline[Review, Item, TextBatch]):
         """Answers from now on by the mean of the probabilities of all these networks."""
         mine = (self.codec.identity(), self.labels)
         for other in others:
-            if not isinstance(other, SentimentPipeline) or (other.codec.identity(), other.labels) != mine:
-                raise ConfigError("An ensemble needs runs with the same vocabulary and the same labels.")
+            if (
+                not isinstance(other, SentimentPipeline)
+                or (other.codec.identity(), other.labels) != mine
+            ):
+                raise ConfigError(
+                    "An ensemble needs runs with the same vocabulary and the same labels."
+                )
             self._others.append(other)
 
     def summary(self) -> dict[str, Any]:
