@@ -12,7 +12,9 @@ TRAIN, DEV, METRIC = "#0072b2", "#d55e00", "#009e73"
 """Colours that colour-blind readers tell apart (Okabe & Ito 2008)."""
 
 
-def draw_curves(history: Sequence[Mapping[str, Any]], metric: str, best_epoch: int, path: Path) -> None:
+def draw_curves(
+    history: Sequence[Mapping[str, Any]], metric: str, best_epoch: int, path: Path
+) -> None:
     """Draws training and dev loss, and the dev metric with its best epoch marked, as a PNG.
 
     Args:
@@ -26,13 +28,17 @@ def draw_curves(history: Sequence[Mapping[str, Any]], metric: str, best_epoch: i
     epochs = [row["epoch"] for row in history]
     figure = Figure(figsize=(8, 3.2), layout="constrained")
     loss, score = figure.subplots(1, 2)
-    loss.plot(epochs, [row["train_loss"] for row in history], color=TRAIN, marker=".", label="train")
+    loss.plot(
+        epochs, [row["train_loss"] for row in history], color=TRAIN, marker=".", label="train"
+    )
     loss.plot(epochs, [row["dev_loss"] for row in history], color=DEV, marker=".", label="dev")
     loss.set(title="loss (nats)", xlabel="epoch")
     loss.legend(frameon=False)
     values = [row[f"dev_{metric}"] for row in history]
     score.plot(epochs, values, color=METRIC, marker=".")
-    score.plot(best_epoch, values[best_epoch - 1], color=METRIC, marker="o", markersize=9, fillstyle="none")
+    score.plot(
+        best_epoch, values[best_epoch - 1], color=METRIC, marker="o", markersize=9, fillstyle="none"
+    )
     best = f"best {values[best_epoch - 1]:.4g} in epoch {best_epoch}"
     score.set(title=f"dev {metric}: {best}", xlabel="epoch")
     for axes in (loss, score):

@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import Tensor
 
-from seqkit.config import GeneratorConfig, from_dict, merge, to_dict
+from seqkit.config import from_dict, merge, to_dict
 from seqkit.data.codecs import Codec
 from seqkit.data.vocabulary import SPECIALS, Vocabulary
 from seqkit.decoding import DecodingOptions, Ensemble, EnsembleState, Hypothesis, SpecialIds, decode
@@ -17,6 +17,7 @@ from seqkit.errors import ConfigError
 from seqkit.nn.models import EncoderDecoder
 from seqkit.pipeline import BatchT, ExampleT, ItemT, Pipeline
 from seqkit.prediction import Alternative, Prediction
+from seqkit.settings import GeneratorConfig
 from seqkit.training.schedules import sampling_probability
 
 IDS = SpecialIds(Vocabulary.pad_idx, Vocabulary.bos_idx, Vocabulary.eos_idx, Vocabulary.unk_idx)

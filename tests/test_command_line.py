@@ -40,7 +40,13 @@ def complaint(capsys: pytest.CaptureFixture[str], *argv: str | Path) -> str:
 
 def test_a_run_holds_everything_that_it_promises(run: Path) -> None:
     names = {file.name for file in run.iterdir()}
-    promised = {"config.yaml", "manifest.json", "model.safetensors", "preprocessing", "metrics.json"}
+    promised = {
+        "config.yaml",
+        "manifest.json",
+        "model.safetensors",
+        "preprocessing",
+        "metrics.json",
+    }
     assert promised | {"history.csv", "curves.png", "README.md"} == names
     rows = list(csv.DictReader(io.StringIO((run / "history.csv").read_text(encoding="utf-8"))))
     assert [row["epoch"] for row in rows] == ["1", "2"]
@@ -58,7 +64,9 @@ def test_predict_answers_in_every_format(run: Path, capsys: pytest.CaptureFixtur
     answers = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [a["input"] for a in answers] == texts
     for answer in answers:
-        assert {"input", "output", "score", "confidence", "alternatives", "probabilities"} <= set(answer)
+        assert {"input", "output", "score", "confidence", "alternatives", "probabilities"} <= set(
+            answer
+        )
         assert sum(answer["probabilities"].values()) == pytest.approx(1, abs=1e-5)
     assert main(["predict", str(run), *texts, "--format", "csv"]) == 0
     rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
@@ -67,18 +75,38 @@ def test_predict_answers_in_every_format(run: Path, capsys: pytest.CaptureFixtur
 
 def test_predicting_loads_nothing_that_only_training_or_other_tasks_need(run: Path) -> None:
     code = f"import sys\nfrom seqkit.cli.main import main\nmain(['predict', {str(run)!r}, 'good'])\nprint(*sys.modules)"
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=True)
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=True
+    )
     loaded = set(result.stdout.split())
     assert "torch" in loaded
-    assert not loaded & {"torchvision", "seqeval", "pandas", "accelerate", "matplotlib", "sacrebleu", "sentencepiece"}
+    assert not loaded & {
+        "torchvision",
+        "seqeval",
+        "pandas",
+        "accelerate",
+        "matplotlib",
+        "sacrebleu",
+        "sentencepiece",
+    }
 
 
 def test_predict_reads_and_writes_files_in_input_order(run: Path, tmp_path: Path) -> None:
     lines = [f"{'very ' * (i % 7)}good film number {i}" for i in range(100)]
     (tmp_path / "in.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    argv = ["--input", str(tmp_path / "in.txt"), "--output", str(tmp_path / "out.jsonl"), "--format", "jsonl"]
+    argv = [
+        "--input",
+        str(tmp_path / "in.txt"),
+        "--output",
+        str(tmp_path / "out.jsonl"),
+        "--format",
+        "jsonl",
+    ]
     assert main(["predict", str(run), *argv, "--batch-size", "8"]) == 0
-    answers = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text(encoding="utf-8").splitlines()]
+    answers = [
+        json.loads(line)
+        for line in (tmp_path / "out.jsonl").read_text(encoding="utf-8").splitlines()
+    ]
     assert [a["input"] for a in answers] == lines
 
 
@@ -91,7 +119,9 @@ def test_answers_before_a_bad_line_are_still_written(
     assert len((tmp_path / "out.txt").read_text(encoding="utf-8").splitlines()) == 1
 
 
-def test_evaluate_repeats_the_scores_of_training(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_evaluate_repeats_the_scores_of_training(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     metrics = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
     for split in ("dev", "test"):
         assert main(["evaluate", str(run), "--split", split]) == 0
@@ -101,7 +131,9 @@ def test_evaluate_repeats_the_scores_of_training(run: Path, capsys: pytest.Captu
 
 
 def test_evaluate_scores_all_of_a_file(run: Path, tmp_path: Path) -> None:
-    (tmp_path / "new.csv").write_text("text,label\nA superb film.,positive\nAwful.,negative\n", encoding="utf-8")
+    (tmp_path / "new.csv").write_text(
+        "text,label\nA superb film.,positive\nAwful.,negative\n", encoding="utf-8"
+    )
     argv = ["--data", str(tmp_path / "new.csv"), "--output", str(tmp_path / "s.json")]
     assert main(["evaluate", str(run), *argv]) == 0
     assert "2 texts" in json.loads((tmp_path / "s.json").read_text(encoding="utf-8"))["signature"]
@@ -112,13 +144,21 @@ def test_info_and_tasks_tell_what_there_is(run: Path, capsys: pytest.CaptureFixt
     assert "many-to-one" in capsys.readouterr().out
     assert main(["tasks"]) == 0
     out = capsys.readouterr().out
-    assert all(name in out for name in ("captioning", "ner", "sentiment", "translation", "keras-notebook"))
+    assert all(
+        name in out for name in ("captioning", "ner", "sentiment", "translation", "keras-notebook")
+    )
 
 
-def test_help_lists_every_setting_with_its_meaning_and_default(capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_lists_every_setting_with_its_meaning_and_default(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     assert main(["train", "sentiment", "--help"]) == 0
     text = " ".join(capsys.readouterr().out.split())
-    assert "--training.clip_norm" in text and "Largest norm of the gradient" in text and "default: 1.0" in text
+    assert (
+        "--training.clip_norm" in text
+        and "Largest norm of the gradient" in text
+        and "default: 1.0" in text
+    )
 
 
 @pytest.mark.parametrize(
@@ -127,11 +167,20 @@ def test_help_lists_every_setting_with_its_meaning_and_default(capsys: pytest.Ca
         (["trian"], "Did you mean 'train'?"),
         (["train"], "A task is missing"),
         (["train", "sentimant"], "Did you mean 'sentiment'?"),
-        (["train", "sentiment", "--model.cell", "grru"], "`model.cell` must be one of rnn_tanh, rnn_relu"),
+        (
+            ["train", "sentiment", "--model.cell", "grru"],
+            "`model.cell` must be one of rnn_tanh, rnn_relu",
+        ),
         (["train", "sentiment", "--model.cel", "gru"], "Did you mean '--model.cell'?"),
         (["train", "sentiment", "--cell", "gru"], "Did you mean '--model.cell'?"),
-        (["train", "sentiment", "--model.hidden_size", "-1"], "`model.hidden_size` must be at least 1 unit, got -1."),
-        (["train", "sentiment", "--training.epochs", "x"], "`training.epochs` must be a whole number, got 'x'."),
+        (
+            ["train", "sentiment", "--model.hidden_size", "-1"],
+            "`model.hidden_size` must be at least 1 unit, got -1.",
+        ),
+        (
+            ["train", "sentiment", "--training.epochs", "x"],
+            "`training.epochs` must be a whole number, got 'x'.",
+        ),
         (["train", "sentiment", "--training.device", "tpu"], "`training.device` must be one of"),
         (["train", "sentiment", "--recipe", "imbd"], "Did you mean 'imdb'?"),
         (["train", "sentiment", "--config", "none.yaml"], "none.yaml: no such settings file"),
@@ -141,14 +190,18 @@ def test_help_lists_every_setting_with_its_meaning_and_default(capsys: pytest.Ca
         (["predict"], "required: RUN"),
     ],
 )
-def test_a_mistake_is_one_clear_line(argv: list[str], expected: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_mistake_is_one_clear_line(
+    argv: list[str], expected: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert expected in complaint(capsys, *argv)
 
 
 def test_all_faults_of_a_configuration_are_told_at_once(capsys: pytest.CaptureFixture[str]) -> None:
     message = complaint(capsys, "train", "sentiment", "--model.dropout", "2", "--training.lr", "0",
                         "--data.max_tokens", "-5")  # fmt: skip
-    assert all(name in message for name in ("`model.dropout`", "`training.lr`", "`data.max_tokens`"))
+    assert all(
+        name in message for name in ("`model.dropout`", "`training.lr`", "`data.max_tokens`")
+    )
 
 
 @pytest.mark.parametrize(
@@ -166,19 +219,27 @@ def test_bad_data_is_one_clear_line(
     name: str, content: bytes, expected: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / name).write_bytes(content)
-    message = complaint(capsys, "train", "sentiment", "--data", tmp_path / name, "--out", tmp_path / "run")
+    message = complaint(
+        capsys, "train", "sentiment", "--data", tmp_path / name, "--out", tmp_path / "run"
+    )
     assert expected in message and "\n" not in message
 
 
-def test_an_occupied_folder_is_left_alone(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_occupied_folder_is_left_alone(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("years of work", encoding="utf-8")
-    assert "not empty" in complaint(capsys, "train", "sentiment", "--out", tmp_path / "mine", "--overwrite")
+    assert "not empty" in complaint(
+        capsys, "train", "sentiment", "--out", tmp_path / "mine", "--overwrite"
+    )
     assert "add --overwrite" in complaint(capsys, "train", "sentiment", "--out", run)
     assert (tmp_path / "mine" / "thesis.txt").read_text(encoding="utf-8") == "years of work"
 
 
-@pytest.mark.parametrize("file", ["config.yaml", "preprocessing/labels.json", "preprocessing/text.json"])
+@pytest.mark.parametrize(
+    "file", ["config.yaml", "preprocessing/labels.json", "preprocessing/text.json"]
+)
 def test_a_missing_or_altered_file_of_a_run_is_named(
     file: str, copy: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -189,7 +250,9 @@ def test_a_missing_or_altered_file_of_a_run_is_named(
     assert f"{copy / file}: missing" in complaint(capsys, "predict", copy, "x")
 
 
-def test_altered_or_missing_weights_are_named(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_altered_or_missing_weights_are_named(
+    copy: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     weights = copy / "model.safetensors"
     content = bytearray(weights.read_bytes())
     content[-1] ^= 1
@@ -201,7 +264,9 @@ def test_altered_or_missing_weights_are_named(copy: Path, capsys: pytest.Capture
     assert "model.safetensors: missing" in complaint(capsys, "predict", copy, "x")
 
 
-def test_output_that_cannot_be_written_is_named(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_output_that_cannot_be_written_is_named(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "file").write_text("", encoding="utf-8")
     blocked = tmp_path / "file" / "out"
     assert str(blocked) in complaint(capsys, "predict", run, "x", "--output", blocked)

@@ -12,10 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seqkit.config import (
-    CoreConfig,
-    DataConfig,
     Faults,
-    TrainingConfig,
     check_setting,
     dump_yaml,
     from_dict,
@@ -28,6 +25,7 @@ from seqkit.config import (
     unknown_setting,
 )
 from seqkit.errors import ConfigError
+from seqkit.settings import CoreConfig, DataConfig, TrainingConfig
 
 
 @dataclass(frozen=True)

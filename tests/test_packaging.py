@@ -24,12 +24,18 @@ RECIPES = [(task, recipe) for task in task_names() for recipe in get_task(task).
 def loaded_after(code: str) -> set[str]:
     """Names of the modules that are loaded in a new process after `code`."""
     program = f"import sys\n{code}\nprint('MODULES', *sys.modules)"
-    result = subprocess.run([sys.executable, "-c", program], capture_output=True, encoding="utf-8", check=True)
+    result = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, encoding="utf-8", check=True
+    )
     return set(result.stdout.split("MODULES")[1].split())
 
 
 def test_every_package_folder_is_listed_for_packaging() -> None:
-    listed = set(tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]["packages"])
+    listed = set(
+        tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"][
+            "packages"
+        ]
+    )
     found = set()
     for folder, name in (("seqkit", "seqkit"), ("tasks", "seqkit.tasks"), ("cli", "seqkit.cli")):
         for init in (ROOT / folder).rglob("__init__.py"):
@@ -40,7 +46,9 @@ def test_every_package_folder_is_listed_for_packaging() -> None:
 
 def test_nobody_imports_the_folders_by_their_bare_names() -> None:
     bare = re.compile(r"^\s*(from|import) (tasks|cli)\b", flags=re.MULTILINE)
-    sources = [p for folder in ("seqkit", "tasks", "cli", "tests") for p in (ROOT / folder).rglob("*.py")]
+    sources = [
+        p for folder in ("seqkit", "tasks", "cli", "tests") for p in (ROOT / folder).rglob("*.py")
+    ]
     assert len(sources) > 50
     assert [str(p) for p in sources if bare.search(p.read_text(encoding="utf-8"))] == []
 
@@ -49,7 +57,9 @@ def test_importing_seqkit_loads_no_torch() -> None:
     assert "torch" not in loaded_after("import seqkit")
 
 
-@pytest.mark.parametrize("argv", [["--help"], ["train", "sentimant"], ["train", "ner", "--help"], ["tasks"]])
+@pytest.mark.parametrize(
+    "argv", [["--help"], ["train", "sentimant"], ["train", "ner", "--help"], ["tasks"]]
+)
 def test_help_and_usage_errors_load_no_torch(argv: list[str]) -> None:
     loaded = loaded_after(f"from seqkit.cli.main import main\nmain({argv!r})")
     assert "torch" not in loaded and "pandas" not in loaded

@@ -11,7 +11,10 @@ import seqkit
 from seqkit.errors import ConfigError, DataError
 
 TINY: dict[str, Any] = {"model": {"hidden_size": 16, "emb_size": 16}, "training": {"epochs": 2}}
-TEXTS = [f"{'really ' * (i % 9)}not {'bad' if i % 2 else 'good'}, but the plot is film {i}" for i in range(63)]
+TEXTS = [
+    f"{'really ' * (i % 9)}not {'bad' if i % 2 else 'good'}, but the plot is film {i}"
+    for i in range(63)
+]
 
 
 @pytest.fixture(scope="module")

@@ -15,13 +15,13 @@ import torch
 from torch import Tensor, nn
 
 from seqkit import registry
-from seqkit.config import CoreConfig, DataConfig, TrainingConfig
 from seqkit.data.batch import Batch, move, pad
 from seqkit.data.codecs import build_codec, load_codec
 from seqkit.errors import DataError
 from seqkit.nn import Classifier, Encoder, Pooling, TokenEmbedding
 from seqkit.pipeline import Pipeline, Scores
 from seqkit.prediction import Prediction
+from seqkit.settings import CoreConfig, DataConfig, TrainingConfig
 from seqkit.task import Splits, Task
 
 LABELS = "ab"

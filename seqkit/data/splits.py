@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from seqkit.config import DataConfig
 from seqkit.errors import DataError
+from seqkit.settings import DataConfig
 from seqkit.task import Splits, split_off
 
 T = TypeVar("T")

@@ -17,12 +17,12 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
-from seqkit.config import TrainingConfig
 from seqkit.data.batching import make_batches
 from seqkit.errors import ConfigError, SeqkitError
 from seqkit.pipeline import Pipeline, Scores
 from seqkit.predicting import predict_window
 from seqkit.run import WEIGHTS, write_history
+from seqkit.settings import TrainingConfig
 from seqkit.training.report import Reporter
 from seqkit.training.schedules import build_optimizer, build_schedule
 from seqkit.weights import load_weights, save_weights

@@ -8,8 +8,8 @@ from typing import Any
 from torch.optim import SGD, Adam, AdamW, Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
-from seqkit.config import TrainingConfig
 from seqkit.errors import UnknownNameError
+from seqkit.settings import TrainingConfig
 
 
 def build_optimizer(config: TrainingConfig, groups: list[dict[str, Any]]) -> Optimizer:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from seqkit.config import DataConfig, Faults, GeneratorConfig, TrainingConfig
+from seqkit.config import Faults
 from seqkit.decoding import DecodingOptions
+from seqkit.settings import DataConfig, GeneratorConfig, TrainingConfig
 
 
 @dataclass(frozen=True)

@@ -250,7 +250,7 @@ def _build_model(config: CaptioningConfig, vocab_size: int, backbone: Backbone) 
     """backbone -> projection -> decoder."""
     model = config.model
     source = PictureEncoder(backbone, model.hidden_size, model.dropout)
-    scaled = model.tie and model.cell != "transformer"
+    scaled = model.cell != "transformer"  # a transformer scales its inputs itself
     embedding = TokenEmbedding(
         "learned", vocab_size, model.emb_size, scaled=scaled, init=model.init
     )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from seqkit.config import CoreConfig, DataConfig, Faults, TrainingConfig
+from seqkit.config import Faults
+from seqkit.settings import CoreConfig, DataConfig, TrainingConfig
 
 
 @dataclass(frozen=True)

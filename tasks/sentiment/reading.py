@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from seqkit.data.label_folders import read_label_archive, read_label_folders
 from seqkit.data.readers import (
-    read_label_archive,
-    read_label_folders,
     read_table,
     table_from_dataframe,
 )

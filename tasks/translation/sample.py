@@ -14,207 +14,46 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+
+from .lexicon import (
+    ADJECTIVES,
+    AVOIR,
+    BE,
+    BEFORE,
+    BEFORE_VOWEL,
+    BELIEVING,
+    DEFINITE,
+    DETERMINERS,
+    ETAIT,
+    ETRE,
+    FITTING,
+    GIVING,
+    IL,
+    ILS,
+    INDEFINITE,
+    JE,
+    MARKERS,
+    MOVING,
+    NEGATIVE,
+    NOBODYS,
+    NOUNS,
+    NOUS,
+    OBJECTS,
+    PLACING,
+    PLURAL_DETERMINERS,
+    POSSESSIVE,
+    SUBJECTS,
+    VERBS,
+    VOUS,
+    VOWEL,
+    WAS,
+    Phrase,
+    Verb,
+    Verbal,
+)
 
 TRAIN_SIZE, DEV_SIZE, TEST_SIZE = 5600, 300, 400  # sentence pairs
-
-VOWEL = "aeiouyhàâéèêîôœ"  # the h of all words below is silent
-
-# english singular, plural; french singular, plural; gender
-_NOUNS = {
-    "person": """
-        man men homme hommes m|woman women femme femmes f|boy boys garçon garçons m
-        girl girls fille filles f|friend friends ami amis m|child children enfant enfants m
-        teacher teachers professeur professeurs m|nurse nurses infirmière infirmières f
-        uncle uncles oncle oncles m|aunt aunts tante tantes f|queen queens reine reines f
-        actress actresses actrice actrices f|baker bakers boulanger boulangers m""",
-    "animal": """
-        dog dogs chien chiens m|cat cats chat chats m|bird birds oiseau oiseaux m
-        horse horses cheval chevaux m|cow cows vache vaches f|mouse mice souris souris f
-        donkey donkeys âne ânes m|goat goats chèvre chèvres f""",
-    "food": """
-        apple apples pomme pommes f|orange oranges orange oranges f|egg eggs œuf œufs m
-        cake cakes gâteau gâteaux m|pear pears poire poires f|onion onions oignon oignons m
-        carrot carrots carotte carottes f""",
-    "thing": """
-        car cars voiture voitures f|bike bikes vélo vélos m|key keys clé clés f
-        hat hats chapeau chapeaux m|table tables table tables f
-        plate plates assiette assiettes f|computer computers ordinateur ordinateurs m
-        boat boats bateau bateaux m
-        shirt shirts chemise chemises f|umbrella umbrellas parapluie parapluies m""",
-    "text": """
-        book books livre livres m|letter letters lettre lettres f|story stories histoire histoires f
-        newspaper newspapers journal journaux m|poem poems poème poèmes m""",
-    "place": """
-        school schools école écoles f|church churches église églises f|hotel hotels hôtel hôtels m
-        market markets marché marchés m|station stations gare gares f|park parks parc parcs m
-        hospital hospitals hôpital hôpitaux m|museum museums musée musées m
-        beach beaches plage plages f""",
-}
-
-# english; masculine singular, before a vowel; feminine singular; masculine and feminine plural
-_BEFORE = """
-    small petit petit petite petits petites|big grand grand grande grands grandes
-    old vieux vieil vieille vieux vieilles|new nouveau nouvel nouvelle nouveaux nouvelles
-    beautiful beau bel belle beaux belles|young jeune jeune jeune jeunes jeunes
-    good bon bon bonne bons bonnes|long long long longue longs longues
-    kind gentil gentil gentille gentils gentilles"""
-_AFTER = """
-    black noir noir noire noirs noires|white blanc blanc blanche blancs blanches
-    green vert vert verte verts vertes|red rouge rouge rouge rouges rouges
-    expensive cher cher chère chers chères|happy heureux heureux heureuse heureux heureuses
-    tired fatigué fatigué fatiguée fatigués fatiguées|cold froid froid froide froids froides
-    intelligent intelligent intelligent intelligente intelligents intelligentes
-    strange étrange étrange étrange étranges étranges
-    interesting intéressant intéressant intéressante intéressants intéressantes
-    quiet calme calme calme calmes calmes"""
-_FITTING = {
-    "person": "young kind happy tired intelligent strange",
-    "animal": "small old beautiful black white tired",
-    "food": "small good cold expensive",
-    "thing": "small big old new beautiful black white green red expensive",
-    "text": "old new beautiful long good strange interesting",
-    "place": "small big old new beautiful quiet",
-}
-
-# english base, third person, -ing form, past, what follows it (-: no such form, or not used here);
-# french je, il, nous, vous, ils, past participle; what its object can be
-_VERBS = """
-    see sees - saw - vois voit voyons voyez voient vu person,animal,thing,place
-    love loves - - - aime aime aimons aimez aiment aimé person,animal,text,place
-    know knows - - - connais connaît connaissons connaissez connaissent connu person,place
-    want wants - - - veux veut voulons voulez veulent voulu thing,animal,food
-    have has - - - ai a avons avez ont eu thing,animal,text
-    eat eats eating ate - mange mange mangeons mangez mangent mangé food
-    buy buys buying bought - achète achète achetons achetez achètent acheté thing,food,text
-    sell sells selling sold - vends vend vendons vendez vendent vendu thing,food,animal
-    read reads reading - - lis lit lisons lisez lisent lu text
-    draw draws drawing drew - dessine dessine dessinons dessinez dessinent dessiné animal,thing
-    look looks looking looked for cherche cherche cherchons cherchez cherchent cherché thing,animal
-    wait waits waiting waited for attends attend attendons attendez attendent attendu person
-    listen listens listening listened to écoute écoute écoutons écoutez écoutent écouté person"""
-_GIVING = """
-    give gives giving gave - donne donne donnons donnez donnent donné thing,food,text
-    show shows showing showed - montre montre montrons montrez montrent montré thing,animal,text"""
-_MOVING = """
-    go goes going went to vais va allons allez vont allé place
-    come comes coming came from viens vient venons venez viennent venu place"""
-_BELIEVING = """
-    think thinks - - that pense pense pensons pensez pensent pensé clause
-    say says - - that dis dit disons dites disent dit clause
-    hope hopes - - that espère espère espérons espérez espèrent espéré clause"""
-
-# masculine, feminine, plural; "a" in the plural is "some", or "any" after a negation
-_DETERMINERS = {
-    "the": "le la les",
-    "this": "ce cette ces",
-    "my": "mon ma mes",
-    "your": "votre votre vos",
-    "his": "son sa ses",
-    "her": "son sa ses",
-    "our": "notre notre nos",
-    "their": "leur leur leurs",
-    "a": "un une des",
-    "two": "deux deux deux",
-    "three": "trois trois trois",
-}
-_PLURAL_DETERMINERS = {"this": "these", "a": "some"}
-_BEFORE_VOWEL = {"ce": "cet", "ma": "mon", "sa": "son"}
-DEFINITE = ("the", "the", "this", "my", "your", "his", "her", "our", "their")
-INDEFINITE = ("a", "a", "two", "three")
-_POSSESSIVE = ("my", "your", "his", "her", "our", "their")
-_NOBODYS = ("man", "woman", "boy", "girl", "queen", "actress")  # "sa femme" would be a wife
-
-JE, IL, NOUS, VOUS, ILS = range(5)  # which of a verb's five forms a subject takes
-_BE = ("am", "is", "are", "are", "are")
-_WAS = ("was", "was", "were", "were", "were")
-_ETRE = ("suis", "est", "sommes", "êtes", "sont")
-_ETAIT = ("étais", "était", "étions", "étiez", "étaient")
-_AVOIR = ("ai", "a", "avons", "avez", "ont")
-_MARKERS = {"": "", "not": "pas", "never": "jamais", "often": "souvent", "always": "toujours"}
-NEGATIVE = ("not", "never")
-_PLACING = {"near": "près de", "behind": "derrière", "in front of": "devant"}
-
-
-@dataclass(frozen=True)
-class Phrase:
-    """A noun phrase or pronoun in both languages, with what other words must agree with."""
-
-    english: str
-    french: str
-    form: int = IL
-    feminine: bool = False
-    kind: str = "person"
-
-    @property
-    def plural(self) -> bool:
-        return self.form in (NOUS, ILS)
-
-    def ending(self) -> str:
-        """What a participle or regular adjective adds to agree with this phrase."""
-        return "e" * self.feminine + "s" * self.plural
-
-
-@dataclass(frozen=True)
-class Verb:
-    """The forms of a verb in both languages; an empty string is a form that is not used."""
-
-    base: str
-    third: str
-    progressive: str
-    past: str
-    particle: str
-    present: tuple[str, ...]
-    participle: str
-    kinds: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Verbal:
-    """What happens to a verb in a clause: its tense and the adverb or negation beside it."""
-
-    verb: Verb
-    is_past: bool = False
-    marker: str = ""
-
-
-def _entries(table: str) -> list[list[str]]:
-    return [entry.split() for entry in re.split(r"[|\n]", table) if entry.strip()]
-
-
-def _verbs(table: str) -> list[Verb]:
-    verbs = []
-    for base, third, *rest in _entries(table):
-        progressive, past, particle = (word.strip("-") for word in rest[:3])
-        kinds = tuple(rest[9].split(","))
-        verbs.append(
-            Verb(base, third, progressive, past, particle, tuple(rest[3:8]), rest[8], kinds)
-        )
-    return verbs
-
-
-NOUNS = {kind: _entries(table) for kind, table in _NOUNS.items()}
-ADJECTIVES = {english: french for english, *french in _entries(_BEFORE + "|" + _AFTER)}
-BEFORE = {english for english, *_ in _entries(_BEFORE)}
-VERBS, GIVING, MOVING = _verbs(_VERBS), _verbs(_GIVING), _verbs(_MOVING)
-BELIEVING = _verbs(_BELIEVING)
-
-SUBJECTS = (
-    Phrase("I", "je", JE),
-    Phrase("you", "vous", VOUS),
-    Phrase("he", "il", IL),
-    Phrase("she", "elle", IL, feminine=True),
-    Phrase("we", "nous", NOUS),
-    Phrase("they", "ils", ILS),
-)
-OBJECTS = (
-    Phrase("me", "me", JE),
-    Phrase("you", "vous", VOUS),
-    Phrase("him", "le", IL),
-    Phrase("her", "la", IL, feminine=True),
-    Phrase("us", "nous", NOUS),
-    Phrase("them", "les", ILS),
-)
 
 
 def make_sample(seed: int = 0) -> dict[str, list[tuple[str, str]]]:
@@ -274,8 +113,8 @@ def _question(rng: random.Random) -> tuple[str, str]:
     sought = _noun_phrase(rng, ("animal", "thing", "food", "text"), DEFINITE, is_plain=True)
     answer_en, answer_fr = _action_on_pronoun(rng, sought)
     return (
-        f"where {_BE[sought.form]} {sought.english}? {answer_en}.",
-        f"où {_ETRE[sought.form]} {sought.french} ? {answer_fr}.",
+        f"where {BE[sought.form]} {sought.english}? {answer_en}.",
+        f"où {ETRE[sought.form]} {sought.french} ? {answer_fr}.",
     )
 
 
@@ -290,7 +129,7 @@ def _existence(rng: random.Random) -> tuple[str, str]:
     is_negative, is_past = rng.random() < 0.3, rng.random() < 0.3
     thing = _noun_phrase(rng, ("person", "animal", "thing"), INDEFINITE, "no" * is_negative)
     place_en, place_fr = _place(rng)
-    be = (_WAS if is_past else _BE)[thing.form]
+    be = (WAS if is_past else BE)[thing.form]
     has = "avait" if is_past else "a"
     there = f"il ne y {has} pas" if is_negative else f"il y {has}"
     return f"there {be} {thing.english} {place_en}.", f"{there} {thing.french} {place_fr}."
@@ -332,9 +171,9 @@ def _description(rng: random.Random, topic: Phrase | None = None) -> tuple[str, 
     if topic.form == VOUS:
         topic = SUBJECTS[0]  # "you" may be one or several, men or women: no agreement
     # After "be", French has another word for "new".
-    adjective = rng.choice([word for word in _FITTING[topic.kind].split() if word != "new"])
+    adjective = rng.choice([word for word in FITTING[topic.kind].split() if word != "new"])
     is_negative, is_past = rng.random() < 0.3, rng.random() < 0.3
-    be, etre = (_WAS, _ETAIT) if is_past else (_BE, _ETRE)
+    be, etre = (WAS, ETAIT) if is_past else (BE, ETRE)
     is_en, is_fr = be[topic.form], etre[topic.form]
     if is_negative:
         is_en, is_fr = f"{is_en} not", f"ne {is_fr} pas"
@@ -381,13 +220,13 @@ def _clause(
     `pronoun` stands before the French verb, its English is part of `rest`. The participle takes the
     ending of `agrees_with`: a direct object before it, or the subject, which asks for être.
     """
-    auxiliary = (_ETRE if agrees_with is subject else _AVOIR)[subject.form]
+    auxiliary = (ETRE if agrees_with is subject else AVOIR)[subject.form]
     participle = verbal.verb.participle + (agrees_with.ending() if agrees_with else "")
     group = [
         "ne" if verbal.marker in NEGATIVE else "",
         pronoun,
         auxiliary if verbal.is_past else verbal.verb.present[subject.form],
-        _MARKERS[verbal.marker],
+        MARKERS[verbal.marker],
         participle if verbal.is_past else "",
     ]
     english = [subject.english, *_english_group(subject, verbal), verbal.verb.particle, rest[0]]
@@ -401,7 +240,7 @@ def _english_group(subject: Phrase, verbal: Verbal) -> list[str]:
     if verbal.is_past:
         return ["did not", verb.base] if marker == "not" else [marker, verb.past]
     if verb.progressive and marker in ("", "not"):
-        return [_BE[subject.form], marker, verb.progressive]
+        return [BE[subject.form], marker, verb.progressive]
     if marker == "not":
         return ["does not" if is_third else "do not", verb.base]
     return [marker, verb.third if is_third else verb.base]
@@ -410,7 +249,7 @@ def _english_group(subject: Phrase, verbal: Verbal) -> list[str]:
 def _verbal(rng: random.Random, verbs: Sequence[Verb]) -> Verbal:
     verb = rng.choice(verbs)
     is_past = bool(verb.past) and rng.random() < 0.4
-    return Verbal(verb, is_past, rng.choices(list(_MARKERS), weights=(60, 20, 7, 7, 6))[0])
+    return Verbal(verb, is_past, rng.choices(list(MARKERS), weights=(60, 20, 7, 7, 6))[0])
 
 
 def _subject(rng: random.Random, unlike: Phrase | None = None) -> Phrase:
@@ -423,7 +262,7 @@ def _subject(rng: random.Random, unlike: Phrase | None = None) -> Phrase:
 
 
 def _place(rng: random.Random) -> tuple[str, str]:
-    english, french = rng.choice(list(_PLACING.items()))
+    english, french = rng.choice(list(PLACING.items()))
     place = _noun_phrase(rng, ("place",), ("the", "the", "this", "my", "a"), plural_share=0)
     return f"{english} {place.english}", f"{french} {place.french}"
 
@@ -452,7 +291,7 @@ def _noun_phrase(
         article = negative
     is_plural = article in ("two", "three") or rng.random() < plural_share
     singular_en, plural_en, singular_fr, plural_fr, gender = rng.choice(NOUNS[kind])
-    if singular_en in _NOBODYS and article in _POSSESSIVE:
+    if singular_en in NOBODYS and article in POSSESSIVE:
         article = "the"
     noun = Phrase(
         plural_en if is_plural else singular_en,
@@ -469,7 +308,7 @@ def _noun_phrase(
 
 
 def _with_adjectives(rng: random.Random, noun: Phrase) -> Phrase:
-    fitting = _FITTING[noun.kind].split()
+    fitting = FITTING[noun.kind].split()
     english, french = noun.english, noun.french
     if rng.random() < 0.12:
         after = rng.choice([adjective for adjective in fitting if adjective not in BEFORE])
@@ -497,13 +336,13 @@ def _with_article(noun: Phrase, article: str, is_opened: bool) -> Phrase:
         french = "de"
         english = "a" if article == "any" and not noun.plural else article
     else:
-        masculine, feminine, plural = _DETERMINERS[article].split()
+        masculine, feminine, plural = DETERMINERS[article].split()
         french = plural if noun.plural else feminine if noun.feminine else masculine
-        english = _PLURAL_DETERMINERS.get(article, article) if noun.plural else article
+        english = PLURAL_DETERMINERS.get(article, article) if noun.plural else article
     if french == "des" and is_opened:
         french = "de"
     if noun.french[0] in VOWEL:
-        french = _BEFORE_VOWEL.get(french, french)
+        french = BEFORE_VOWEL.get(french, french)
     return replace(noun, english=f"{english} {noun.english}", french=f"{french} {noun.french}")
 
 

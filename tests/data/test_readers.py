@@ -12,10 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from seqkit.data.label_folders import read_label_archive, read_label_folders
 from seqkit.data.readers import (
     iter_lines,
-    read_label_archive,
-    read_label_folders,
     read_lines,
     read_parallel,
     read_table,

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqkit.config import DataConfig
 from seqkit.data.splits import complete, find_splits, read_splits, split_off_groups
 from seqkit.errors import DataError, UnknownNameError
+from seqkit.settings import DataConfig
 from seqkit.task import Splits, split_off
 
 

@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 
 import seqkit
-from seqkit.config import TrainingConfig
 from seqkit.errors import ConfigError, SeqkitError
 from seqkit.files import sha256
 from seqkit.pipeline import Scores
+from seqkit.settings import TrainingConfig
 from seqkit.training.loop import Trainer, TrainingState, build_accelerator, score_examples
 from seqkit.training.report import Reporter
 

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.optim import SGD, Adam, AdamW
 
-from seqkit.config import TrainingConfig
 from seqkit.errors import UnknownNameError
+from seqkit.settings import TrainingConfig
 from seqkit.training.schedules import (
     build_optimizer,
     build_schedule,

@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seqkit.config import CoreConfig, DataConfig, Faults, TrainingConfig
+from seqkit.config import Faults
 from seqkit.data.readers import read_table
 from seqkit.data.splits import split_files
 from seqkit.errors import DataError
+from seqkit.settings import CoreConfig, DataConfig, TrainingConfig
 from seqkit.task import Splits, Task
 
 if TYPE_CHECKING:

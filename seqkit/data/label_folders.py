@@ -1,0 +1,112 @@
+"""Texts sorted into one folder a label, on disk or inside a tar archive. Torch-free."""
+
+from __future__ import annotations
+
+import codecs
+import tarfile
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+
+from seqkit.data.readers import StrPath, decoded, opened_bytes
+from seqkit.errors import DataError, did_you_mean
+
+NOT_LABELS = frozenset({"unsup"})  # the unlabelled reviews of the Large Movie Review Dataset
+
+
+def read_label_folders(path: StrPath) -> list[tuple[str, str]]:
+    """Texts sorted into one folder a label, one `.txt` file a text (`neg/0_3.txt`, `pos/1_9.txt`).
+
+    Args:
+        path: The folder that holds the label folders. Folders named `unsup` or with a leading dot,
+            and folders without a `.txt` file, are no labels.
+
+    Returns:
+        (text, label) pairs ordered by label, then file name; texts without surrounding blanks.
+
+    Raises:
+        DataError: if there is no such folder or no text in it, or a text is blank or not UTF-8.
+    """
+    folder = Path(path)
+    if not folder.is_dir():
+        raise DataError(f"{path}: no such folder; expected one folder a label with .txt files.")
+    texts = {
+        (file.parent.name, file.name): _file_text(file)
+        for file in folder.glob("*/*.txt")
+        if file.is_file() and _is_labelled(file.parent.name, file.name)
+    }
+    if not texts:
+        raise DataError(f"{path}: no label folder with .txt files, such as pos/1.txt.")
+    return _ordered(texts)
+
+
+def read_label_archive(path: StrPath, split: str) -> list[tuple[str, str]]:
+    """One split of a tar archive of label folders, read without unpacking it to disk.
+
+    Args:
+        path: A `.tar`, `.tar.gz`, `.tar.bz2` or `.tar.xz` file with members
+            `[.../]SPLIT/LABEL/NAME.txt`, such as `aclImdb/train/pos/0_9.txt`.
+        split: The split's folder name, such as `train`.
+
+    Returns:
+        The same as `read_label_folders` for the split's folder.
+
+    Raises:
+        DataError: if the archive is missing or damaged, has no such split (with those it has), or a
+            text is blank or not UTF-8.
+    """
+    texts: dict[tuple[str, str], str] = {}
+    folders: set[tuple[str, ...]] = set()
+    with _tar_opened(path) as archive:
+        for member in archive:
+            parts = PurePosixPath(member.name).parts
+            if not member.isfile() or len(parts) < 3 or not _is_labelled(parts[-2], parts[-1]):
+                continue
+            folders.add(parts[:-2])
+            content = archive.extractfile(member) if parts[-3] == split else None
+            if content is not None:
+                texts[parts[-2], parts[-1]] = _text(content.read(), f"{path}: {member.name}")
+    if not texts:
+        # Text files beside the label folders make their parent look like a split: take the deepest.
+        depth = max(map(len, folders), default=0)
+        splits = sorted({folder[-1] for folder in folders if len(folder) == depth})
+        raise DataError(
+            f"{path}: no split {split!r} with label folders. "
+            f"Found: {', '.join(splits) or 'none'}." + did_you_mean(split, splits)
+        )
+    return _ordered(texts)
+
+
+@contextmanager
+def _tar_opened(path: StrPath) -> Iterator[tarfile.TarFile]:
+    """The archive as a stream: seeking back in a compressed file would unpack it again."""
+    if not Path(path).is_file():
+        raise DataError(f"{path}: no such file.")
+    try:
+        with tarfile.open(path, "r|*") as archive:
+            yield archive
+    except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
+        raise DataError(f"{path}: not a complete tar archive ({error}).") from None
+
+
+def _is_labelled(label: str, name: str) -> bool:
+    # Archives made on macOS carry a hidden twin "._name.txt" of each file.
+    hidden = label.startswith(".") or name.startswith(".")
+    return name.endswith(".txt") and not hidden and label not in NOT_LABELS
+
+
+def _file_text(file: Path) -> str:
+    with opened_bytes(file) as stream:
+        return _text(stream.read(), file)
+
+
+def _text(raw: bytes, where: StrPath) -> str:
+    text = decoded(raw.removeprefix(codecs.BOM_UTF8), where, 1).strip()
+    if not text:
+        raise DataError(f"{where}: the file is empty.")
+    return text
+
+
+def _ordered(texts: Mapping[tuple[str, str], str]) -> list[tuple[str, str]]:
+    return [(texts[label, name], label) for label, name in sorted(texts)]

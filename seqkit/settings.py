@@ -1,0 +1,166 @@
+"""The settings that every task shares, section by section. Torch-free."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from seqkit.config import Faults
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """Where the data is; with nothing said, the task's built-in sample."""
+
+    path: str | None = None
+    """A folder in one of the task's formats, or one file that is split by `dev_fraction`."""
+    train: str | None = None
+    """File to learn from, instead of `path`."""
+    dev: str | None = None
+    """File that chooses the best epoch; without one, a part of the training data."""
+    test: str | None = None
+    """File to score when training has ended."""
+    dev_fraction: float = 0.1
+    """Share of the training data set apart where there is no dev data (0 to 1)."""
+
+    def faults(self) -> Faults:
+        """What is wrong with these values; sections that extend this one add to it."""
+        faults = Faults("data")
+        faults.fraction(self, "dev_fraction")
+        if self.path is not None and self.train is not None:
+            faults.add(
+                "path", "and `data.train` exclude each other", f"{self.path!r} and {self.train!r}"
+            )
+        return faults
+
+    def __post_init__(self) -> None:
+        self.faults().raise_any()
+
+
+@dataclass(frozen=True)
+class CoreConfig:
+    """The recurrent core, the same settings in every task."""
+
+    cell: Literal["rnn_tanh", "rnn_relu", "lstm", "gru", "transformer"] = "lstm"
+    """Kind of core: a textbook recurrent cell, or a transformer to compare with."""
+    hidden_size: int = 128
+    """Units of each layer and direction (transformer: width of the layer)."""
+    num_layers: int = 1
+    """Layers on top of each other."""
+    dropout: float = 0.2
+    """Share of values zeroed in training, on embeddings, between layers and before outputs (0 to 1)."""
+    init: Literal["auto", "torch", "keras", "identity"] = "auto"
+    """Starting weights: torch's uniform, Keras' (orthogonal recurrence, Glorot input, zero bias), an identity
+    recurrence, or auto: keras for all cells but rnn_relu, which takes identity."""
+    num_heads: int = 4
+    """Attention heads of a transformer core; others ignore it."""
+
+    def faults(self) -> Faults:
+        """What is wrong with these values; sections that extend this one add to it."""
+        faults = Faults("model")
+        faults.at_least(self, "hidden_size", 1, "unit")
+        faults.at_least(self, "num_layers", 1, "layer")
+        faults.fraction(self, "dropout")
+        faults.at_least(self, "num_heads", 1, "head")
+        heads_ok = self.num_heads >= 1 and self.hidden_size % self.num_heads == 0
+        if self.cell == "transformer" and self.hidden_size >= 1 and not heads_ok:
+            rule = f"must be a multiple of `model.num_heads` ({self.num_heads}) for a transformer"
+            faults.add("hidden_size", rule, self.hidden_size)
+        return faults
+
+    def __post_init__(self) -> None:
+        self.faults().raise_any()
+
+
+@dataclass(frozen=True)
+class GeneratorConfig(CoreConfig):
+    """A core that produces sentences: what the tasks with a decoder share."""
+
+    emb_size: int = 128
+    """Width of the vectors of units."""
+    attention: Literal["none", "dot", "scaled_dot", "general", "additive"] = "additive"
+    """How the decoder weighs what was encoded; a transformer has its own attention."""
+    input_feeding: bool = False
+    """Whether a step also reads what the step before made of its attention; slower, as training then goes
+    step by step. A transformer ignores it."""
+    label_smoothing: float = 0.0
+    """Probability spread over the whole vocabulary in the training target (0 to 1)."""
+    sampling: Literal["none", "linear", "exponential", "inverse_sigmoid"] = "none"
+    """How training passes from given words to the network's own (scheduled sampling); slower, as with
+    input feeding."""
+    sampling_start: float = 0.0
+    """Probability that a step reads the network's own word, at the first training step (0 to 1)."""
+    sampling_end: float = 0.25
+    """The same probability after `sampling_steps`."""
+    sampling_steps: int = 2000
+    """Training steps that the change takes."""
+
+    def faults(self) -> Faults:
+        faults = super().faults()
+        faults.at_least(self, "emb_size", 1, "number")
+        faults.fraction(self, "label_smoothing")
+        faults.fraction(self, "sampling_start", below_one=False)
+        faults.fraction(self, "sampling_end", below_one=False)
+        faults.at_least(self, "sampling_steps", 1, "step")
+        return faults
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """How the network learns."""
+
+    epochs: int = 10
+    """Passes over the training data, at most."""
+    batch_size: int = 32
+    """Examples a batch."""
+    batch_tokens: int = 0
+    """Tokens a batch, padding included, instead of a number of examples (0: off)."""
+    optimizer: Literal["adam", "adamw", "sgd"] = "adam"
+    """Update rule."""
+    lr: float = 1e-3
+    """Learning rate at its highest."""
+    adam_eps: float = 1e-8
+    """Term that keeps Adam's steps small where gradients are tiny, as those of rare words are; Keras takes 1e-7."""
+    weight_decay: float = 0.0
+    """Weight decay of the optimizer."""
+    momentum: float = 0.0
+    """Momentum, sgd only."""
+    schedule: Literal["constant", "linear", "cosine", "plateau", "inverse_sqrt"] = "constant"
+    """How the learning rate changes: over all steps, or (plateau) halved when the dev metric stands still."""
+    warmup_steps: int = 0
+    """Steps over which the learning rate rises from 0."""
+    plateau_patience: int = 1
+    """Epochs without a better dev metric before the plateau schedule halves the rate."""
+    clip_norm: float = 1.0
+    """Largest norm of the gradient; longer ones are scaled down (0: off)."""
+    accumulate: int = 1
+    """Batches whose gradients are summed before one update."""
+    patience: int = 3
+    """Epochs without a better dev metric before training stops (0: never)."""
+    precision: Literal["no", "bf16", "fp16"] = "no"
+    """Mixed precision: none, bfloat16, or float16 (CUDA only)."""
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    """Where to compute; auto takes an accelerator where there is one."""
+    threads: int = 0
+    """CPU threads of one operation (0: chosen by the size of the model)."""
+    seed: int = 1
+    """Seed of every random choice."""
+
+    def __post_init__(self) -> None:
+        faults = Faults("training")
+        faults.at_least(self, "epochs", 1, "epoch")
+        faults.at_least(self, "batch_size", 1, "example")
+        faults.above(self, "lr", 0)
+        faults.above(self, "adam_eps", 0)
+        faults.at_least(self, "accumulate", 1, "batch")
+        for name in (
+            "batch_tokens",
+            "weight_decay",
+            "momentum",
+            "warmup_steps",
+            "plateau_patience",
+        ):
+            faults.at_least(self, name, 0)
+        for name in ("clip_norm", "patience", "threads", "seed"):
+            faults.at_least(self, name, 0)
+        faults.raise_any()
