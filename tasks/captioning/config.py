@@ -59,6 +59,10 @@ class CaptioningModel(GeneratorConfig):
     """Learning rate of pretrained weights that are trained on."""
     hidden_size: int = 128
     """Units of each decoder layer (transformer: width of the layer)."""
+    input_feeding: bool = True
+    """Whether a step also reads what the step before made of its attention; a transformer ignores it."""
+    dropout: float = 0.1
+    """Share of values zeroed in training, on features, word vectors and before outputs (0 to 1)."""
     tie: bool = False
     """Whether word vectors and output projection are one table."""
 
@@ -72,12 +76,14 @@ class CaptioningModel(GeneratorConfig):
 class CaptioningTraining(TrainingConfig):
     """How the network learns; an example is a picture with all its captions."""
 
-    epochs: int = 20
+    epochs: int = 12
     """Passes over the training pictures, at most."""
-    lr: float = 2e-3
+    lr: float = 3e-3
     """Learning rate at its highest."""
     schedule: Literal["constant", "linear", "cosine", "plateau", "inverse_sqrt"] = "linear"
     """How the learning rate changes: over all steps, or (plateau) halved when the dev metric stands still."""
+    clip_norm: float = 5.0
+    """Largest norm of the gradient; longer ones are scaled down (0: off)."""
 
 
 @dataclass(frozen=True)
