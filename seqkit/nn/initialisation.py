@@ -41,14 +41,15 @@ def initialise_recurrent(layer: nn.RNNBase, cell: str, scheme: str) -> None:
 
 
 def initialise_embedding(weight: Tensor, scheme: str, pad_idx: int) -> None:
-    """Word vectors, float [vocab_size, emb_size]: uniform in +-0.05 (keras), else normal with std 1/sqrt(emb_size)."""
+    """Word vectors, float [vocab_size, emb_size]: uniform in +-0.05 (keras), standard normal (torch), else normal with
+    std 1/sqrt(emb_size), at most 0.1: large random vectors drown what a recurrence learns of rare words."""
     with torch.no_grad():
         if scheme == "keras":
             weight.uniform_(-EMBEDDING_BOUND, EMBEDDING_BOUND)
         elif scheme == "torch":
             weight.normal_()
         else:
-            weight.normal_(std=1 / math.sqrt(weight.size(1)))
+            weight.normal_(std=min(1 / math.sqrt(weight.size(1)), 0.1))
         weight[pad_idx] = 0
 
 
