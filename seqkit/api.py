@@ -138,6 +138,7 @@ def train_on(
         reporter.scoring("test")
         test = trainer.score(splits.test)
         metrics["scores"]["test"] = test.values
+        metrics["signature"] = test.signature
         metrics["tables"] = {"test": test.tables}
     write_metrics(path, metrics)
     draw_curves(state.history, task.metric, state.best_epoch, path / CURVES)

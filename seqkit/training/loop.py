@@ -125,13 +125,16 @@ class Trainer:
             }  # fmt: skip
             self._close_epoch(row, scores)
             self._follow_plateau(optimizer, schedule)
-            if self.config.patience and self.state.stale >= self.config.patience:
+            if self._stands_still() and epoch < self.config.epochs:
                 self.reporter.note(
                     f"Stopped: {self.metric} has not risen for {self.state.stale} epochs."
                 )
                 break
         load_weights(self.pipeline.model, self.folder / WEIGHTS)
         return self.state
+
+    def _stands_still(self) -> bool:
+        return 0 < self.config.patience <= self.state.stale
 
     def score(self, examples: Sequence[Any]) -> Scores:
         """Scores of real predictions for labelled examples."""
