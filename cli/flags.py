@@ -79,9 +79,8 @@ def settings_parser(prog: str, usage: str, config_class: type, defaults: Any) ->
         for field in dataclasses.fields(cls):
             name = f"{section.name}.{field.name}"
             default = values[section.name][field.name]
-            group.add_argument(
-                f"--{name}", type=kinds[name], default=default, help=docs.get(field.name, "")
-            )
+            about = docs.get(field.name, "") + (" Short: --data." if name == "data.path" else "")
+            group.add_argument(f"--{name}", type=kinds[name], default=default, help=about)
     return parser
 
 

@@ -15,8 +15,9 @@ def run(argv: Sequence[str]) -> int:
     PlainParser(prog="seqkit tasks", description="Lists the tasks that are installed.").parse_args(
         argv
     )
-    from rich.console import Console
     from rich.table import Table
+
+    from .progress import open_console
 
     table = Table("task", "shape", "input -> output", "best epoch by")
     table.add_column("recipes", no_wrap=True)  # names are there to be typed: never cut one
@@ -30,7 +31,7 @@ def run(argv: Sequence[str]) -> int:
             continue
         recipes = "\n".join(task.recipe_names())
         table.add_row(name, task.shape, task.summary, task.metric, recipes)
-    Console(highlight=False, markup=False, emoji=False).print(table)
+    open_console().print(table, markup=False)
     for message in errors:
         print(message)
     return 0

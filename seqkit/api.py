@@ -6,10 +6,10 @@ import platform
 import random
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -36,6 +36,9 @@ from seqkit.task import Splits, Task
 from seqkit.training.report import Reporter
 from seqkit.training.threads import choose_threads, keep_memory
 from seqkit.weights import load_weights
+
+if TYPE_CHECKING:
+    from seqkit.training.loop import Trainer
 
 
 @dataclass(frozen=True)
@@ -111,39 +114,54 @@ def train_on(
     path = prepare_folder(Path(out) if out else next_run_name(task.name), overwrite=overwrite)
     keep_memory()
     threads = choose_threads(config.training.threads, config.model.hidden_size)
-    random.seed(config.training.seed)
-    torch.manual_seed(config.training.seed)
-    pipeline = task.fit(config, train_set)
+    pipeline = _built(task, config, train_set, path)
     for note in (*splits.notes, *pipeline.notes):
         reporter.note(note)
-    (path / PREPROCESSING).mkdir(exist_ok=True)
-    pipeline.save(path / PREPROCESSING)
-    write_settings(path, task.name, pipeline.config)
     trainer = Trainer(pipeline, config.training, task.metric, path, reporter)
     pipeline.model.to(trainer.device)
-    pipeline.fixed_features(
-        [pipeline.raw_input(e) for part in (train_set, dev, splits.test) for e in part]
-    )
-    facts = _facts(task, splits, pipeline, trainer.device, threads)
+    examples = [example for part in (train_set, dev, splits.test) for example in part]
+    pipeline.fixed_features([pipeline.raw_input(example) for example in examples])
+    facts = _facts(splits, pipeline, trainer.device, threads)
     reporter.started(facts)
     began = time.perf_counter()
     state = trainer.fit(train_set, dev)
-    metrics: dict[str, Any] = {"task": task.name, "metric": task.metric, **facts,
-               "epochs": state.epoch, "best_epoch": state.best_epoch, "versions": versions()}  # fmt: skip
-    metrics["train_seconds"] = round(time.perf_counter() - began, 1)
-    assert state.best_scores is not None
-    metrics["scores"] = {"dev": state.best_scores.values}
-    metrics["signature"] = state.best_scores.signature
-    if splits.test:
-        reporter.scoring("test")
-        test = trainer.score(splits.test)
-        metrics["scores"]["test"] = test.values
-        metrics["signature"] = test.signature
-        metrics["tables"] = {"test": test.tables}
+    metrics = {
+        "task": task.name, "metric": task.metric, **facts,
+        "epochs": state.epoch, "best_epoch": state.best_epoch, "versions": versions(),
+        "train_seconds": round(time.perf_counter() - began, 1), **_scored(trainer, splits.test),
+    }  # fmt: skip
     write_metrics(path, metrics)
     draw_curves(state.history, task.metric, state.best_epoch, path / CURVES)
     write_card(path, task, pipeline.config, metrics, pipeline.summary())
     return Trained(path, metrics)
+
+
+def _built(
+    task: Task[Any, Any], config: Any, train_set: Sequence[Any], path: Path
+) -> Pipeline[Any, Any, Any]:
+    """A pipeline whose vocabularies and settings are in the run folder already."""
+    random.seed(config.training.seed)
+    torch.manual_seed(config.training.seed)
+    pipeline = task.fit(config, train_set)
+    (path / PREPROCESSING).mkdir(exist_ok=True)
+    pipeline.save(path / PREPROCESSING)
+    write_settings(path, task.name, pipeline.config)
+    return pipeline
+
+
+def _scored(trainer: Trainer, test: Sequence[Any]) -> dict[str, Any]:
+    """The scores of the best epoch on the dev split, and on the test split where there is one."""
+    dev_scores = trainer.state.best_scores
+    assert dev_scores is not None
+    if not test:
+        return {"scores": {"dev": dev_scores.values}, "signature": dev_scores.signature}
+    trainer.reporter.scoring("test")
+    scores = trainer.score(test)
+    return {
+        "scores": {"dev": dev_scores.values, "test": scores.values},
+        "signature": scores.signature,
+        "tables": {"test": scores.tables},
+    }
 
 
 class Predictor:
@@ -259,7 +277,6 @@ def versions() -> dict[str, str]:
 
 
 def _facts(
-    task: Task[Any, Any],
     splits: Splits[Any],
     pipeline: Pipeline[Any, Any, Any],
     device: torch.device,

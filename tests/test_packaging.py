@@ -72,5 +72,12 @@ def test_every_recipe_is_a_valid_configuration_without_a_path(task: str, recipe:
     assert config.data.path is None
 
 
+def test_ci_runs_the_test_command_of_the_readme() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    commands = [line for line in readme.splitlines() if line.startswith("python3 -m venv") and "pytest" in line]
+    assert len(commands) == 1
+    assert commands[0] in (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
+
+
 def test_the_four_tasks_are_installed() -> None:
     assert {"captioning", "ner", "sentiment", "translation"} <= set(task_names())
