@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def run(argv: Sequence[str]) -> int:
     """Answers every input and returns the exit status."""
-    options = _parser().parse_args(argv)
+    options = _parser().parse_intermixed_args(argv)  # inputs may stand after flags
     check_running_flags(options)
     opened = open_run(options.run)
     inputs = _inputs(opened, options)

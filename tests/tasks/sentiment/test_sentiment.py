@@ -1,0 +1,147 @@
+"""Sentiment's own settings and formats: units, truncation, vectors, heads, labels, folders."""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from seqkit.tasks.sentiment import Review, SentimentConfig
+from seqkit.tasks.sentiment.pipeline import SentimentPipeline
+
+import seqkit
+from seqkit.config import from_dict
+from seqkit.errors import ConfigError, DataError
+from seqkit.registry import get_task
+
+TASK = get_task("sentiment")
+TRAIN = [Review(f"a {w} film number {i}", label) for i in range(12)
+         for w, label in (("good", "pos"), ("bad", "neg"))]  # fmt: skip
+TINY: dict[str, Any] = {"model": {"hidden_size": 8, "emb_size": 8}, "training": {"epochs": 2}}
+
+
+def pipeline(train: list[Review] = TRAIN, **sections: Any) -> SentimentPipeline:
+    """An untrained pipeline with some settings."""
+    config = from_dict(SentimentConfig, {**TINY, **sections})
+    built = TASK.fit(config, train)
+    assert isinstance(built, SentimentPipeline)
+    return built
+
+
+def table(path: Path, reviews: list[Review] = TRAIN) -> Path:
+    """The reviews as CSV."""
+    lines = ["text,label", *(f"{r.text},{r.label}" for r in reviews)]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(("keep", "expected"), [("first", "abc"), ("last", "hij"), ("both", "abj")])
+def test_a_long_text_keeps_the_end_that_was_asked_for(keep: str, expected: str) -> None:
+    data = {"units": "char", "max_tokens": 3, "keep": keep}
+    built = pipeline([Review("abcdefghij", "x"), Review("k", "y")], data=data)
+    assert built.codec.decode(built.encode_input("abcdefghij").ids) == expected
+
+
+@pytest.mark.parametrize("units", ["word", "word_only", "char", "bpe", "unigram"])
+def test_all_units_train_load_and_answer(units: str, tmp_path: Path) -> None:
+    data = {"path": str(table(tmp_path / "r.csv")), "units": units, "vocab_size": 60}
+    trained = seqkit.train("sentiment", data, out=tmp_path / "run", **TINY)
+    assert seqkit.load(trained.path).predict("a good film").output in ("pos", "neg")
+
+
+@pytest.mark.parametrize("pooling", ["last", "max", "mean", "attention"])
+@pytest.mark.parametrize("embedding", ["learned", "one_hot", "integer"])
+def test_every_pooling_takes_every_embedding(pooling: str, embedding: str) -> None:
+    built = pipeline(model={"hidden_size": 8, "pooling": pooling, "embedding": embedding})
+    loss, count = built.loss(built.collate([built.encode(review) for review in TRAIN]))
+    loss.backward()
+    assert torch.isfinite(loss) and int(count) == len(TRAIN)
+
+
+def test_pretrained_vectors_bring_their_width_and_stay_when_frozen(tmp_path: Path) -> None:
+    vectors = tmp_path / "glove.txt"
+    vectors.write_text("good 1 2 3\nbad 4 5 6\nunused 7 8 9\n", encoding="utf-8")
+    model = {"hidden_size": 8, "vectors": str(vectors), "freeze_vectors": True}
+    settings = {**TINY, "model": model}
+    trained = seqkit.train(
+        "sentiment", {"path": str(table(tmp_path / "r.csv"))}, out=tmp_path / "run", **settings
+    )
+    vectors.unlink()  # a run needs nothing but its folder
+    run = seqkit.load(trained.path)
+    assert run.config.model.emb_size == 3
+    row = run.pipeline.codec.vocabulary.index["good"]
+    assert run.pipeline.model.embedding.table.weight[row].tolist() == [1, 2, 3]
+
+
+def test_the_coverage_of_vectors_is_told(tmp_path: Path) -> None:
+    (tmp_path / "v.txt").write_text("good 1 2\n", encoding="utf-8")
+    built = pipeline(
+        [Review("good", "x"), Review("awful", "y")], model={"vectors": str(tmp_path / "v.txt")}
+    )
+    assert built.notes == ["v.txt: vectors for 1 of 2 words (50.0%)."]
+    with pytest.raises(ConfigError, match=r"`data.units` must be word"):
+        pipeline(model={"vectors": str(tmp_path / "v.txt")}, data={"units": "char"})
+
+
+def test_a_sigmoid_head_is_for_two_labels_and_its_probabilities_sum_to_1() -> None:
+    built = pipeline(model={"hidden_size": 8, "head": "sigmoid"})
+    items = [built.encode_input("a good film")]
+    (answer,) = built.predict(items, built.collate(items))
+    assert sum(answer.detail["probabilities"].values()) == pytest.approx(1, abs=1e-5)
+    with pytest.raises(ConfigError, match="is for 2 labels; the data has 3"):
+        pipeline([*TRAIN, Review("so so", "neutral")], model={"head": "sigmoid"})
+
+
+def test_three_labels_are_ranked_and_an_unknown_one_is_refused() -> None:
+    built = pipeline([*TRAIN, Review("so so", "neutral")])
+    items = [built.encode_input("so so")]
+    (answer,) = built.predict(items, built.collate(items))
+    assert {a.output for a in answer.alternatives} == {"pos", "neg", "neutral"}
+    with pytest.raises(DataError, match="'mixed' was not in the training data"):
+        built.encode(Review("so so", "mixed"))
+
+
+def test_truncated_backpropagation_needs_one_direction() -> None:
+    with pytest.raises(
+        ConfigError, match=r"`model.tbptt_steps` needs `model.bidirectional` to be false"
+    ):
+        pipeline(model={"tbptt_steps": 5})
+    built = pipeline(model={"hidden_size": 8, "tbptt_steps": 2, "bidirectional": False})
+    loss, _ = built.loss(built.collate([built.encode(review) for review in TRAIN]))
+    loss.backward()
+    assert torch.isfinite(loss)
+
+
+def test_folders_tables_and_archives_read_alike(tmp_path: Path) -> None:
+    for split in ("train", "test"):
+        for number, review in enumerate(TRAIN):
+            file = tmp_path / "folders" / split / review.label / f"{number}.txt"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(review.text, encoding="utf-8")
+    with tarfile.open(tmp_path / "reviews.tar.gz", "w:gz") as archive:
+        archive.add(tmp_path / "folders", arcname="reviews")
+    (tmp_path / "r.tsv").write_text(
+        "text\tlabel\n" + "".join(f"{r.text}\t{r.label}\n" for r in TRAIN), encoding="utf-8")  # fmt: skip
+    (tmp_path / "r.jsonl").write_text(
+        "".join(json.dumps({"text": r.text, "label": r.label}) + "\n" for r in TRAIN), encoding="utf-8")  # fmt: skip
+    names = ["folders", "reviews.tar.gz", "r.tsv", "r.jsonl"]
+    read = [
+        TASK.read(from_dict(SentimentConfig, {"data": {"path": str(tmp_path / n)}})) for n in names
+    ]
+    for splits in read:
+        key = sorted((r.text, r.label) for part in (splits.train, splits.dev) for r in part)
+        assert key == sorted((r.text, r.label) for r in TRAIN)
+    assert [len(s.test) for s in read] == [24, 24, 0, 0]
+
+
+def test_an_archive_without_splits_names_what_it_has(tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "a.tar", "w") as archive:
+        info = tarfile.TarInfo("a/dev/pos/1.txt")
+        info.size = 4
+        archive.addfile(info, io.BytesIO(b"good"))
+    with pytest.raises(DataError, match=r"no split 'train'.*Found: dev"):
+        TASK.read(from_dict(SentimentConfig, {"data": {"path": str(tmp_path / "a.tar")}}))
