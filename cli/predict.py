@@ -71,6 +71,11 @@ def _inputs(opened: Run, options: argparse.Namespace) -> Iterable[Any]:
         if not path.exists():
             raise DataError(f"{path}: no such file.")
         return opened.task.inputs(path)
+    if sys.stdin.isatty():
+        print(
+            "Reading inputs from the terminal, one a line; an end of file ends them.",
+            file=sys.stderr,
+        )
     return _standard_input()
 
 
