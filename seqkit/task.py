@@ -109,7 +109,11 @@ class Task(ABC, Generic[ConfigT, ExampleT]):
     def other_data(self, path: Path) -> dict[str, Any]:
         """Values of `config.data` for other data of the same format: a folder as a whole, a file as its test split."""
         values: dict[str, Any] = {"path": None, "train": None, "dev": None, "test": None}
-        return {**values, "path" if path.is_dir() else "test": str(path)}
+        return {**values, "path" if self.holds_splits(path) else "test": str(path)}
+
+    def holds_splits(self, path: Path) -> bool:
+        """Whether a path stands for several splits; the default is that folders do."""
+        return path.is_dir()
 
     def expand(self, argument: str) -> Iterable[Any]:
         """The inputs that one argument of `predict` stands for; the default is the argument itself."""

@@ -43,9 +43,9 @@ class CaptioningTask(Task[CaptioningConfig, CaptionedPicture]):
         if data.path is not None:
             parts = self._captions(config, Path(data.path))
         for name, file in files.items():
-            parts[name] = [
-                picture for part in self._captions(config, file).values() for picture in part
-            ]
+            found = self._captions(config, file)
+            everything = [picture for part in found.values() for picture in part]
+            parts[name] = found.get(name, everything)  # a file may tell its own splits
         source = data.path or ", ".join(map(str, files.values()))
         return complete(Splits.of(parts, source), data.dev_fraction, config.training.seed)
 

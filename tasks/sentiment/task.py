@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from seqkit.task import Splits, Task
 
 from .config import SentimentConfig
-from .reading import Review, read_review_frame, read_reviews
+from .reading import ARCHIVES, Review, read_review_frame, read_reviews
 
 if TYPE_CHECKING:
     from .pipeline import SentimentPipeline
@@ -32,6 +32,10 @@ class SentimentTask(Task[SentimentConfig, Review]):
     def read_frame(self, config: SentimentConfig, frame: Any) -> Splits[Review]:
         """All rows of a DataFrame, as training data."""
         return read_review_frame(config.data, frame, config.training.seed)
+
+    def holds_splits(self, path: Path) -> bool:
+        """Folders and archives of folders do."""
+        return path.is_dir() or path.name.endswith(ARCHIVES)
 
     def input_column(self, config: SentimentConfig) -> str:
         """The column of texts."""

@@ -184,3 +184,14 @@ def test_a_picture_that_cannot_be_seen_is_named(
 def test_an_unknown_backbone_is_named(captions: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="Did you mean 'resnet18'"):
         seqkit.train("captioning", captions, out=tmp_path / "run", model={"backbone": "resnet8"})
+
+
+def test_a_file_with_splits_of_its_own_is_scored_on_its_test_split(
+    captions: Path, tmp_path: Path
+) -> None:
+    from seqkit.config import from_dict
+    from seqkit.registry import get_task
+
+    task = get_task("captioning")
+    config = from_dict(task.Config, {"data": task.other_data(captions)})
+    assert [p.path.name.startswith("test-") for p in task.read(config).test] == [True] * 10

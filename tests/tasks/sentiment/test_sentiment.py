@@ -138,6 +138,20 @@ def test_folders_tables_and_archives_read_alike(tmp_path: Path) -> None:
     assert [len(s.test) for s in read] == [24, 24, 0, 0]
 
 
+def test_a_run_is_scored_on_the_test_split_of_an_archive(tmp_path: Path) -> None:
+    for split, reviews in (("train", TRAIN), ("test", TRAIN[:6])):
+        for number, review in enumerate(reviews):
+            file = tmp_path / "a" / split / review.label / f"{number}.txt"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(review.text, encoding="utf-8")
+    with tarfile.open(tmp_path / "a.tar.gz", "w:gz") as archive:
+        archive.add(tmp_path / "a", arcname="a")
+    data = {"path": str(table(tmp_path / "r.csv"))}
+    run = seqkit.load(seqkit.train("sentiment", data, out=tmp_path / "run", **TINY).path)
+    for source in ("a", "a.tar.gz"):
+        assert "over 6 texts" in run.evaluate(str(tmp_path / source)).signature
+
+
 def test_an_archive_without_splits_names_what_it_has(tmp_path: Path) -> None:
     with tarfile.open(tmp_path / "a.tar", "w") as archive:
         info = tarfile.TarInfo("a/dev/pos/1.txt")
