@@ -14,12 +14,12 @@ def run(argv: Sequence[str]) -> int:
     """Scores one split and returns the exit status."""
     options = _parser().parse_args(argv)
     check_running_flags(options)
-    open_run(options.run)
+    opened = open_run(options.run)
     from seqkit.api import load, versions
 
     from .progress import print_scores, print_table
 
-    predictor = load(options.run, *options.ensemble, device=options.device, threads=options.threads)
+    predictor = load(opened, *options.ensemble, device=options.device, threads=options.threads)
     if options.beam_size is not None:
         predictor.pipeline.set_decoding({"beam_size": options.beam_size})
     scores = predictor.evaluate(options.data, split=options.split, batch_size=options.batch_size)

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn, get_type_hints
 
 from seqkit.config import check_setting, from_dict, iter_settings, nest, setting_names, to_dict
-from seqkit.errors import ConfigError, did_you_mean
+from seqkit.errors import ConfigError, did_you_mean, nearest
 
 
 class PlainParser(argparse.ArgumentParser):
@@ -148,8 +148,7 @@ def _unknown_flag(flag: str, names: Sequence[str], short: Mapping[str, str]) -> 
     bare = flag.lstrip("-").replace("-", "_").split(".")[-1]
     if bare in short:
         return f"Unknown setting `{flag}`. Did you mean '{short[bare]}'?"
-    guess = did_you_mean(flag, names)
-    if not guess:
-        near = did_you_mean(bare, list(short))
-        guess = f" Did you mean {short[near.split(chr(39))[1]]!r}?" if near else ""
-    return f"Unknown setting `{flag}`.{guess}"
+    near = nearest(flag, names)
+    if near is None and (field := nearest(bare, short)):
+        near = short[field]
+    return f"Unknown setting `{flag}`." + (f" Did you mean {near!r}?" if near else "")

@@ -33,7 +33,7 @@ def run(argv: Sequence[str]) -> int:
     }
     from seqkit.api import load
 
-    predictor = load(options.run, *options.ensemble, device=options.device, threads=options.threads)
+    predictor = load(opened, *options.ensemble, device=options.device, threads=options.threads)
     predictor.pipeline.set_decoding(changes)
     with _output(options.output) as file:
         write = _writer(options.format, file, options.nbest or 1)

@@ -17,6 +17,7 @@ import seqkit
 from seqkit.card import write_card
 from seqkit.config import from_dict, merge, nest, read_yaml, to_dict
 from seqkit.curves import draw_curves
+from seqkit.devices import device_exists
 from seqkit.errors import ConfigError, DataError
 from seqkit.pipeline import Pipeline, Scores
 from seqkit.predicting import predict_stream
@@ -214,7 +215,6 @@ class Predictor:
         from seqkit.training.loop import score_examples
 
         splits = read_again(self.task, self.config, data)
-        self.pipeline.model.to(self.device)
         return score_examples(
             self.pipeline, splits.get(split), batch_size=batch_size, device=self.device
         )
@@ -233,8 +233,16 @@ class Predictor:
         )
 
 
-def load(run: str | Path, *others: str | Path, device: str = "auto", threads: int = 0) -> Predictor:
-    """A run folder, ready to answer; with further runs of the same task, by the mean of their networks.
+def load(
+    run: str | Path | Run, *others: str | Path, device: str = "auto", threads: int = 0
+) -> Predictor:
+    """A run, ready to answer; with further runs of the same task, by the mean of their networks.
+
+    Args:
+        run: The run folder, or a run that is opened already.
+        others: Further run folders.
+        device: `auto`, `cpu`, `cuda` or `mps`.
+        threads: CPU threads (0: chosen by the size of the network).
 
     >>> import seqkit
     >>> seqkit.load("runs/sentiment-1").predict(["Not bad at all."])  # doctest: +SKIP
@@ -243,7 +251,7 @@ def load(run: str | Path, *others: str | Path, device: str = "auto", threads: in
         RunError: if a folder is no run, or is incomplete or altered.
         ConfigError: if the runs cannot answer together.
     """
-    first = Predictor(open_run(run), device, threads)
+    first = Predictor(run if isinstance(run, Run) else open_run(run), device, threads)
     if others:
         rest = [Predictor(open_run(other), device, threads) for other in others]
         wrong = [str(p.run.path) for p in rest if p.task.name != first.task.name]
@@ -292,9 +300,7 @@ def _facts(
 
 def _device(name: str) -> torch.device:
     if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    if (name == "cuda" and not torch.cuda.is_available()) or (
-        name == "mps" and not torch.backends.mps.is_available()
-    ):
+        name = "cuda" if device_exists("cuda") else "cpu"
+    if not device_exists(name):
         raise ConfigError(f"device {name}: torch finds none here; use auto or cpu.")
     return torch.device(name)

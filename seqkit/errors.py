@@ -38,5 +38,11 @@ class UnknownNameError(ConfigError):
 
 def did_you_mean(name: str, choices: Iterable[str]) -> str:
     """` Did you mean 'x'?` with the choice nearest to `name`, or an empty string when none is near."""
+    near = nearest(name, choices)
+    return f" Did you mean {near!r}?" if near else ""
+
+
+def nearest(name: str, choices: Iterable[str]) -> str | None:
+    """The choice nearest to `name`; None when none is near."""
     near = difflib.get_close_matches(name, list(choices), n=1, cutoff=0.6)
-    return f" Did you mean {near[0]!r}?" if near else ""
+    return near[0] if near else None

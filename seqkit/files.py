@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import os
 import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from seqkit.errors import RunError
 
@@ -39,6 +41,18 @@ def write_text(path: Path, text: str) -> None:
     """Writes a UTF-8 file in one move."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+def read_json(path: Path) -> Any:
+    """What a JSON file of a run holds.
+
+    Raises:
+        RunError: if it is missing, or is not JSON in UTF-8.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise RunError(f"{path}: not readable ({error}).") from None
 
 
 def cache_folder() -> Path:

@@ -19,7 +19,7 @@ from typing import Any
 import seqkit
 from seqkit.config import dump_yaml, from_dict, read_yaml, to_dict
 from seqkit.errors import ConfigError, RunError
-from seqkit.files import replacing, sha256, write_text
+from seqkit.files import read_json, replacing, sha256, write_text
 from seqkit.pipeline import Scores
 from seqkit.registry import get_task
 from seqkit.task import Task
@@ -64,7 +64,7 @@ class Run:
     def metrics(self) -> dict[str, Any]:
         """What `metrics.json` holds; empty where training has not ended."""
         path = self.path / METRICS
-        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        return read_json(path) if path.is_file() else {}
 
 
 def open_run(path: str | Path) -> Run:

@@ -23,6 +23,11 @@ class DataConfig:
     dev_fraction: float = 0.1
     """Share of the training data set apart where there is no dev data (0 to 1)."""
 
+    @property
+    def names_nothing(self) -> bool:
+        """Whether no data is named, so that the built-in sample is meant."""
+        return self.path is None and not (self.train or self.dev or self.test)
+
     def faults(self) -> Faults:
         """What is wrong with these values; sections that extend this one add to it."""
         faults = Faults("data")

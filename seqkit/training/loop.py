@@ -18,6 +18,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 from seqkit.data.batching import make_batches
+from seqkit.devices import device_exists
 from seqkit.errors import ConfigError, SeqkitError
 from seqkit.pipeline import Pipeline, Scores
 from seqkit.predicting import predict_window
@@ -94,7 +95,6 @@ class Trainer:
         self.state = TrainingState()
         self.accelerator = build_accelerator(config)
         self.device = self.accelerator.device
-        self.plateau_factor = 1.0
 
     def fit(self, train: Sequence[Any], dev: Sequence[Any]) -> TrainingState:
         """Trains until the epochs are over or the dev metric stands still, and leaves the best weights loaded.
@@ -213,12 +213,8 @@ class Trainer:
         state.history.append(row)
         is_best = value > state.best or not state.best_epoch
         if is_best:
-            state.best, state.best_epoch, state.stale, state.best_scores = (
-                value,
-                state.epoch,
-                0,
-                scores,
-            )
+            state.best, state.best_epoch = value, state.epoch
+            state.stale, state.best_scores = 0, scores
             save_weights(self.pipeline.model, self.folder / WEIGHTS)
         else:
             state.stale += 1
@@ -241,13 +237,12 @@ def build_accelerator(config: TrainingConfig) -> Accelerator:
     Raises:
         ConfigError: if it is not there, or cannot do the precision asked for.
     """
-    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if not there.get(config.device, True):
+    if not device_exists(config.device):
         raise ConfigError(
             f"`training.device` is {config.device}, but torch finds none here; use auto or cpu."
         )
-    on_cpu = config.device == "cpu" or not any(there.values())
-    if config.precision == "fp16" and (on_cpu or not there["cuda"]):
+    on_cpu = config.device == "cpu" or not (device_exists("cuda") or device_exists("mps"))
+    if config.precision == "fp16" and (on_cpu or not device_exists("cuda")):
         raise ConfigError("`training.precision` fp16 needs a CUDA device; bf16 works on a CPU too.")
     # Accelerate holds a program to its first device and precision; the next training may want others.
     several = torch.distributed.is_available() and torch.distributed.is_initialized()

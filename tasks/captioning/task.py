@@ -36,9 +36,9 @@ class CaptioningTask(Task[CaptioningConfig, CaptionedPicture]):
     def read(self, config: CaptioningConfig) -> Splits[CaptionedPicture]:
         """Tables, Flickr8k's layout, COCO or Karpathy JSON; else the built-in sample of drawn scenes."""
         data = config.data
-        files = {name: Path(p) for name in ("train", "dev", "test") if (p := getattr(data, name))}
-        if data.path is None and not files:
+        if data.names_nothing:
             return Splits.of(sample_pictures(), "built-in sample")
+        files = {name: Path(p) for name in ("train", "dev", "test") if (p := getattr(data, name))}
         parts: dict[str, list[CaptionedPicture]] = {}
         if data.path is not None:
             parts = self._captions(config, Path(data.path))

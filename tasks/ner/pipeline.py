@@ -15,7 +15,8 @@ from torch import Tensor
 from seqkit.data.batch import pad
 from seqkit.data.tag_schemes import OUTSIDE, PREFIXES, bio_spans, from_bio, to_bio
 from seqkit.data.vectors import start_from_vectors, vector_size
-from seqkit.errors import ConfigError, DataError, RunError
+from seqkit.errors import ConfigError, DataError
+from seqkit.files import read_json
 from seqkit.metrics.spans import entity_scores
 from seqkit.pipeline import Pipeline, Scores
 from seqkit.prediction import Alternative, Prediction
@@ -213,12 +214,7 @@ def load(config: NerConfig, folder: Path) -> NerPipeline:
     Raises:
         RunError: if a file is missing or unreadable.
     """
-    path = folder / "types.json"
-    try:
-        types = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise RunError(f"{path}: not readable ({error}).") from None
-    return NerPipeline(config, WordFeatures.load(folder), types)
+    return NerPipeline(config, WordFeatures.load(folder), read_json(folder / "types.json"))
 
 
 def _joined(tokens: Sequence[str]) -> tuple[str, list[tuple[int, int]]]:

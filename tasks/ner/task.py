@@ -32,7 +32,7 @@ class NerTask(Task[NerConfig, Sentence]):
     def read(self, config: NerConfig) -> Splits[Sentence]:
         """CoNLL columns, CSV or JSON lines; else the built-in sample."""
         data = config.data
-        if data.path is None and not (data.train or data.dev or data.test):
+        if data.names_nothing:
             return _sample()
         return read_splits(data, lambda file: read_file(file, data), seed=config.training.seed)
 

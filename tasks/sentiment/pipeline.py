@@ -17,7 +17,8 @@ from torch import Tensor
 from seqkit.data.batch import Batch, move, pad
 from seqkit.data.codecs import Codec, VocabularyCodec, build_codec, load_codec
 from seqkit.data.vectors import start_from_vectors, vector_size
-from seqkit.errors import ConfigError, DataError, RunError
+from seqkit.errors import ConfigError, DataError
+from seqkit.files import read_json
 from seqkit.metrics.classification import classification_scores
 from seqkit.nn import Classifier, Encoder, Pooling, TokenEmbedding
 from seqkit.pipeline import Pipeline, Scores
@@ -243,11 +244,7 @@ def load(config: SentimentConfig, folder: Path) -> SentimentPipeline:
     Raises:
         RunError: if a file is missing or unreadable.
     """
-    try:
-        labels = json.loads((folder / "labels.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise RunError(f"{folder / 'labels.json'}: not readable ({error}).") from None
-    return SentimentPipeline(config, load_codec(folder, "text"), labels)
+    return SentimentPipeline(config, load_codec(folder, "text"), read_json(folder / "labels.json"))
 
 
 def _build_model(config: SentimentConfig, vocab_size: int, num_labels: int) -> Classifier:

@@ -31,7 +31,7 @@ class Review:
 
 def read_reviews(data: SentimentData, seed: int) -> Splits[Review]:
     """The reviews that `data` names, with a dev part drawn by `seed` where there is none."""
-    if data.path is None and not (data.train or data.dev or data.test):
+    if data.names_nothing:
         return _sample()
     path = Path(data.path) if data.path else None
     if path and (path.name.endswith(ARCHIVES) or _has_label_folders(path)):

@@ -28,7 +28,7 @@ class TranslationTask(Task[TranslationConfig, Pair]):
     def read(self, config: TranslationConfig) -> Splits[Pair]:
         """Line-aligned files or tables (CSV, TSV, JSON lines); else the built-in sample."""
         data = config.data
-        if data.path is None and not (data.train or data.dev or data.test):
+        if data.names_nothing:
             return _sample()
         return PairReader(data, config.training.seed).read()
 
