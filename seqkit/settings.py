@@ -54,6 +54,10 @@ class CoreConfig:
     """Layers on top of each other."""
     dropout: float = 0.2
     """Share of values zeroed in training, on embeddings, between layers and before outputs (0 to 1)."""
+    locked_dropout: bool = False
+    """Whether an encoder's dropout keeps one mask for all steps of a sequence (variational dropout)."""
+    weight_dropout: float = 0.0
+    """Share of an encoder's recurrent weights zeroed for a batch, in training (0 to 1)."""
     init: Literal["auto", "torch", "keras", "identity"] = "auto"
     """Starting weights: torch's uniform, Keras' (orthogonal recurrence, Glorot input, zero bias), an identity
     recurrence, or auto: keras for all cells but rnn_relu, which takes identity."""
@@ -66,6 +70,7 @@ class CoreConfig:
         faults.at_least(self, "hidden_size", 1, "unit")
         faults.at_least(self, "num_layers", 1, "layer")
         faults.fraction(self, "dropout")
+        faults.fraction(self, "weight_dropout")
         faults.at_least(self, "num_heads", 1, "head")
         heads_ok = self.num_heads >= 1 and self.hidden_size % self.num_heads == 0
         if self.cell == "transformer" and self.hidden_size >= 1 and not heads_ok:

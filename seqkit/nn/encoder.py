@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from seqkit.nn.cells import State
+from seqkit.nn.dropout import build_dropout
 from seqkit.nn.masks import lengths_to_mask
 from seqkit.nn.recurrent import Recurrent
 from seqkit.nn.transformer import TransformerEncoder
@@ -43,7 +44,8 @@ class Encoder(nn.Module):
         dropout: Share of inputs zeroed, and of values between layers, in training.
         init: Starting weights of recurrent layers.
         num_heads: Attention heads of a transformer.
-        tbptt_steps: See `Recurrent`.
+        tbptt_steps, weight_dropout: See `Recurrent`.
+        locked: Whether dropout keeps one mask for all steps of a row; a transformer's own does not.
     """
 
     def __init__(
@@ -58,9 +60,11 @@ class Encoder(nn.Module):
         init: str = "auto",
         num_heads: int = 4,
         tbptt_steps: int = 0,
+        locked: bool = False,
+        weight_dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = build_dropout(dropout, locked=locked)
         self.layers: Recurrent | TransformerEncoder
         if cell == "transformer":
             self.layers = TransformerEncoder(
@@ -71,6 +75,7 @@ class Encoder(nn.Module):
             self.layers = Recurrent(
                 cell, input_size, hidden_size, num_layers,
                 bidirectional=bidirectional, dropout=dropout, init=init, tbptt_steps=tbptt_steps,
+                locked=locked, weight_dropout=weight_dropout,
             )  # fmt: skip
             self.state_layers = num_layers
         self.output_size = self.layers.output_size

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
-from seqkit.errors import ConfigError, ShapeError
+from seqkit.errors import ConfigError, ShapeError, UnknownNameError
+from seqkit.nn.bptt import run_layer
 from seqkit.nn.cells import State, get_cell
+from seqkit.nn.dropout import build_dropout
 from seqkit.nn.initialisation import initialise_recurrent
+from seqkit.nn.ragged import Ragged
+
+KERNELS = ("auto", "own", "torch")
 
 
 class Recurrent(nn.RNNBase):
@@ -29,10 +36,15 @@ class Recurrent(nn.RNNBase):
         init: `auto`, `torch`, `keras` or `identity`, see `initialisation.py`.
         tbptt_steps: If above 0, gradients stop every so many steps (truncated backpropagation through time,
             Williams & Peng 1990); outputs stay the same. One direction only.
+        locked: Whether dropout between layers keeps one mask for all steps of a row (Gal & Ghahramani 2016).
+        weight_dropout: Share of recurrent weights zeroed for a whole batch, in training (Merity et al. 2018,
+            https://arxiv.org/abs/1708.02182).
+        kernel: Who computes: `own` (`bptt.py`), `torch`, or `auto`: ours for training on a CPU, except LSTM over
+            rows of one length, which oneDNN does faster; torch's otherwise.
 
     Raises:
         ConfigError: if `tbptt_steps` is asked for in both directions.
-        UnknownNameError: if the cell is unknown.
+        UnknownNameError: if the cell or the kernel is unknown.
 
     >>> layer = Recurrent("gru", 4, 8, bidirectional=True)
     >>> outputs, (hidden,) = layer(torch.zeros(2, 5, 4), torch.tensor([5, 3]))
@@ -51,7 +63,12 @@ class Recurrent(nn.RNNBase):
         dropout: float = 0.0,
         init: str = "auto",
         tbptt_steps: int = 0,
+        locked: bool = False,
+        weight_dropout: float = 0.0,
+        kernel: str = "auto",
     ) -> None:
+        if kernel not in KERNELS:
+            raise UnknownNameError("kernel", kernel, KERNELS)
         if tbptt_steps and bidirectional:
             raise ConfigError(
                 "`tbptt_steps` carries a state forwards, so it needs `bidirectional` to be false."
@@ -65,6 +82,10 @@ class Recurrent(nn.RNNBase):
         self.num_directions = 2 if bidirectional else 1
         self.output_size = hidden_size * self.num_directions
         self.tbptt_steps = tbptt_steps
+        self.between = build_dropout(between, locked=locked)
+        self.locked = locked and between > 0
+        self.weight_dropout = weight_dropout
+        self.kernel = kernel
         initialise_recurrent(self, cell, init)
 
     def forward(
@@ -106,7 +127,7 @@ class Recurrent(nn.RNNBase):
             parts.append(after)
             inputs = after[0]
             if layer + 1 < self.num_layers:
-                inputs = nn.functional.dropout(inputs, self.dropout, self.training)
+                inputs = self.between(inputs.unsqueeze(1)).squeeze(1)
         return inputs, tuple(torch.stack(layers) for layers in zip(*parts, strict=True))
 
     def zero_state(self, batch: int, like: Tensor) -> State:
@@ -137,11 +158,83 @@ class Recurrent(nn.RNNBase):
         return state
 
     def _run(self, inputs: Tensor, lengths: Tensor | None, state: State) -> tuple[Tensor, State]:
-        if lengths is None or bool((lengths == inputs.size(1)).all()):
-            return self._fused(inputs, None, state)
+        if lengths is not None and bool((lengths == inputs.size(1)).all()):
+            lengths = None
+        if self._computes_itself(inputs, lengths):
+            full = torch.full((inputs.size(0),), inputs.size(1))
+            ragged = Ragged.of(full if lengths is None else lengths, inputs.size(1))
+            return self._by_layer(partial(self._run_own, ragged), inputs, state)
+        if self.training and (self.locked or self.weight_dropout):
+            return self._by_layer(partial(self._run_torch, lengths), inputs, state)
+        return self._run_torch(lengths, None, inputs, state)
+
+    def _computes_itself(self, inputs: Tensor, lengths: Tensor | None) -> bool:
+        """Whether our own backward pass through time is used: the setting, or what is faster."""
+        if self.kernel != "auto":
+            return self.kernel == "own"
+        if not torch.is_grad_enabled() or inputs.device.type != "cpu" or not inputs.numel():
+            return False
+        if torch.is_autocast_enabled("cpu") or inputs.dtype not in (torch.float32, torch.float64):
+            return False
+        return not (self.cell.name == "lstm" and lengths is None and torch._C._has_mkldnn)
+
+    def _by_layer(
+        self,
+        run: Callable[[int, Tensor, State], tuple[Tensor, State]],
+        inputs: Tensor,
+        state: State,
+    ) -> tuple[Tensor, State]:
+        """One layer after the other, with dropout between."""
+        finals = []
+        for layer in range(self.num_layers):
+            mine = slice(layer * self.num_directions, (layer + 1) * self.num_directions)
+            inputs, final = run(layer, inputs, tuple(part[mine] for part in state))
+            finals.append(final)
+            if layer + 1 < self.num_layers:
+                inputs = self.between(inputs)
+        return inputs, tuple(torch.cat(parts) for parts in zip(*finals, strict=True))
+
+    def _weights_of(self, layer: int) -> list[list[Tensor]]:
+        """[weight_ih, weight_hh, bias_ih, bias_hh] of each direction of a layer, dropout applied."""
+        directions = []
+        for suffix in ("", "_reverse")[: self.num_directions]:
+            weights = [getattr(self, f"{name}_l{layer}{suffix}") for name in _WEIGHTS]
+            weights[1] = nn.functional.dropout(weights[1], self.weight_dropout, self.training)
+            directions.append(weights)
+        return directions
+
+    def _run_own(
+        self, ragged: Ragged, layer: int, inputs: Tensor, state: State
+    ) -> tuple[Tensor, State]:
+        """A layer by `bptt.py`; `state` is that layer's, [num_directions, batch, hidden_size]."""
+        batch, max_len, _ = inputs.shape
+        flat = inputs.reshape(batch * max_len, -1)
+        places = [ragged.forwards, ragged.backwards][: self.num_directions]
+        stacked = [torch.stack(kind) for kind in zip(*self._weights_of(layer), strict=True)]
+        result, *final = run_layer(
+            self.mode,
+            torch.stack([flat.index_select(0, place) for place in places]),
+            ragged,
+            tuple(part.index_select(1, ragged.order) for part in state),
+            (stacked[0], stacked[1], stacked[2], stacked[3]),
+        )
+        empty = flat.new_zeros(batch * max_len, self.hidden_size)
+        outputs = [
+            empty.index_copy(0, place, part) for place, part in zip(places, result, strict=True)
+        ]
+        back = ragged.order.argsort()
+        joined = torch.cat(outputs, dim=-1).view(batch, max_len, -1)
+        return joined, tuple(part.index_select(1, back) for part in final)
+
+    def _run_torch(
+        self, lengths: Tensor | None, layer: int | None, inputs: Tensor, state: State
+    ) -> tuple[Tensor, State]:
+        """A layer, or all of them, by torch's kernels, packed where lengths differ."""
+        if lengths is None:
+            return self._fused(layer, inputs, None, state)
         if bool((lengths > 0).all()):
-            return self._run_packed(inputs, lengths, state)
-        outputs, final = self._run_packed(inputs, lengths.clamp(min=1), state)
+            return self._run_packed(layer, inputs, lengths, state)
+        outputs, final = self._run_packed(layer, inputs, lengths.clamp(min=1), state)
         some = (lengths > 0).to(inputs.device)
         kept = tuple(
             torch.where(some.view(1, -1, 1), new, old)
@@ -149,23 +242,30 @@ class Recurrent(nn.RNNBase):
         )
         return outputs * some.view(-1, 1, 1), kept
 
-    def _run_packed(self, inputs: Tensor, lengths: Tensor, state: State) -> tuple[Tensor, State]:
+    def _run_packed(
+        self, layer: int | None, inputs: Tensor, lengths: Tensor, state: State
+    ) -> tuple[Tensor, State]:
         packed = pack_padded_sequence(inputs, lengths, batch_first=True, enforce_sorted=False)
         order, back = packed.sorted_indices, packed.unsorted_indices
         assert order is not None and back is not None
         sorted_state = tuple(part.index_select(1, order) for part in state)
-        data, final = self._fused(packed.data, packed.batch_sizes, sorted_state)
+        data, final = self._fused(layer, packed.data, packed.batch_sizes, sorted_state)
         ragged = PackedSequence(data, packed.batch_sizes, order, back)
         outputs, _ = pad_packed_sequence(ragged, batch_first=True, total_length=inputs.size(1))
         return outputs, tuple(part.index_select(1, back) for part in final)
 
     def _fused(
-        self, data: Tensor, batch_sizes: Tensor | None, state: State
+        self, layer: int | None, data: Tensor, batch_sizes: Tensor | None, state: State
     ) -> tuple[Tensor, State]:
         """PyTorch's own kernel (cuDNN, oneDNN or its native loop), packed where `batch_sizes` is given."""
-        initial: Any = state[0] if self.cell.num_states == 1 else list(state)
-        weights, dropout = self._flat_weights, self.dropout if self.training else 0.0
-        common = (weights, True, self.num_layers, dropout, self.training, self.bidirectional)
+        initial: Any = (
+            state[0] if self.cell.num_states == 1 else [part.contiguous() for part in state]
+        )
+        weights, layers = self._flat_weights, self.num_layers
+        if layer is not None:
+            weights, layers = [w for direction in self._weights_of(layer) for w in direction], 1
+        dropout = self.dropout if self.training else 0.0
+        common = (weights, True, layers, dropout, self.training, self.bidirectional)
         if batch_sizes is None:
             output, *final = self.cell.sequence(data, initial, *common, True)
         else:

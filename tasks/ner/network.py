@@ -185,7 +185,7 @@ def build_network(
     encoder = Encoder(
         model.cell, vectors.output_size, model.hidden_size, model.num_layers,
         bidirectional=model.bidirectional, dropout=model.dropout, init=model.init,
-        num_heads=model.num_heads,
+        num_heads=model.num_heads, locked=model.locked_dropout, weight_dropout=model.weight_dropout,
     )  # fmt: skip
     crf = CRF(len(tags), *rules) if model.crf else None
     return EntityNetwork(vectors, Tagger(encoder, len(tags), crf, model.dropout), rules)

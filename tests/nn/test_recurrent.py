@@ -217,7 +217,7 @@ def test_truncated_gradients_stop_at_the_boundary_and_nowhere_else(cell: str) ->
 
 @every_layer
 def test_dropout_falls_between_layers_as_in_torch_and_only_in_training(cell: str) -> None:
-    ours = Recurrent(cell, INPUT, HIDDEN, 3, dropout=0.5)
+    ours = Recurrent(cell, INPUT, HIDDEN, 3, dropout=0.5, kernel="torch")
     theirs = torch_layer(cell, 3, dropout=0.5)
     theirs.load_state_dict(ours.state_dict())
     inputs = random_inputs(4, 5).float()

@@ -1,0 +1,299 @@
+"""Recurrent layers with a backward pass through time of their own, for CPUs.
+
+Torch's layers on a CPU call a dozen small functions a step and let autograd replay them. Here one layer, both
+directions side by side, is one autograd function: products with the input are made for all steps at once, a step
+works in place on views cut beforehand, and of the backward pass only what truly depends on the next step is done
+step by step; factors, weight gradients and input gradients are large operations before and after
+(Werbos 1990, doi 10.1109/5.58337; the split of the work follows Appleyard et al. 2016, arXiv 1604.01946).
+
+Shapes: `dirs` is 1 or 2, `total` the real steps of the batch (`ragged.py`), `rows` those of one step; `gates` is 1, 3
+or 4. Gate order is torch's: r, z, n and i, f, g, o.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from seqkit.nn.ragged import Ragged
+
+Views = Sequence[Tensor]
+
+
+@dataclass(frozen=True)
+class Trace:
+    """One layer on its way through time.
+
+    Attributes:
+        ragged: The layout.
+        states: Hidden states, float [dirs, batch + total, hidden]: the start, then step by step.
+        cells: The same for LSTM's cell; other cells leave it empty.
+        gates: Gates after their nonlinearity, float [dirs, total, gates * hidden].
+        extra: What else the backward pass needs, float [dirs, total, hidden]: LSTM's tanh(cell), GRU's recurrent
+            part of the candidate; the plain cells leave it empty.
+    """
+
+    ragged: Ragged
+    states: Tensor
+    cells: Tensor
+    gates: Tensor
+    extra: Tensor
+
+    @property
+    def batch(self) -> int:
+        """Rows of the start."""
+        return self.states.size(1) - self.gates.size(1)
+
+    def steps(self, part: Tensor) -> Views:
+        """Views of each step, [dirs, rows, ...], of float [dirs, total, ...]."""
+        return torch.split(part, self.ragged.sizes, dim=1)
+
+    def with_start(self, part: Tensor) -> Views:
+        """Views of the start, then of each step, of float [dirs, batch + total, ...]."""
+        return torch.split(part, [self.batch, *self.ragged.sizes], dim=1)
+
+    def blocks(self, first: int, last: int) -> Views:
+        """Gates `first` to `last` - 1 of each step, views [dirs, rows, (last - first) * hidden]."""
+        hidden = self.states.size(2)
+        return self.steps(self.gates[..., first * hidden : last * hidden])
+
+    def before(self, part: Tensor) -> Tensor:
+        """What stood before each step, float [dirs, total, hidden], in float [dirs, batch + total, hidden]."""
+        return part.index_select(1, self.ragged.previous)
+
+
+Walk = Callable[[Trace, Tensor, Tensor], None]
+"""Fills a trace by `weight_hh` transposed [dirs, hidden, gates * hidden] and `bias_hh` [dirs, 1, gates * hidden]."""
+
+Return = Callable[[Trace, Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
+"""From `weight_hh` and the gradients of all states and cells, which it completes in place, gradients of the recurrent
+products and of the input's products, each [dirs, total, gates * hidden]."""
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """How one cell walks forwards and backwards, and how many tensors its state has."""
+
+    forward: Walk
+    backward: Return
+    num_states: int
+
+
+def run_layer(
+    mode: str,
+    inputs: Tensor,
+    ragged: Ragged,
+    start: tuple[Tensor, ...],
+    weights: tuple[Tensor, Tensor, Tensor, Tensor],
+) -> tuple[Tensor, ...]:
+    """One recurrent layer in one or both directions.
+
+    Args:
+        mode: `RNN_TANH`, `RNN_RELU`, `LSTM` or `GRU`.
+        inputs: float [dirs, total, input_size] in the ragged layout, each direction in its own order.
+        ragged: That layout.
+        start: Hidden (and cell) state, each float [dirs, batch, hidden], rows in the order of `ragged`.
+        weights: `weight_ih` [dirs, gates * hidden, input_size], `weight_hh` [dirs, gates * hidden, hidden], and both
+            biases [dirs, gates * hidden].
+
+    Returns:
+        Outputs, float [dirs, total, hidden]; final hidden (and cell) state as `start`.
+    """
+    result: tuple[Tensor, ...] = _Layer.apply(mode, ragged, inputs, *weights, *start)
+    return result
+
+
+class _Layer(torch.autograd.Function):
+    """See `run_layer`."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, mode: str, ragged: Ragged, inputs: Tensor,
+        w_ih: Tensor, w_hh: Tensor, b_ih: Tensor, b_hh: Tensor, *start: Tensor,
+    ) -> tuple[Tensor, ...]:  # fmt: skip
+        kernel, hidden = KERNELS[mode], w_hh.size(2)
+        states, *cells = (_with_room(part, ragged) for part in start)
+        joined = mode != "GRU"  # GRU's candidate scales its recurrent part, bias included
+        bias = b_ih + b_hh if joined else b_ih
+        gates = torch.baddbmm(bias.unsqueeze(1), inputs, w_ih.transpose(1, 2))
+        size = 0 if mode.startswith("RNN") else hidden
+        extra = inputs.new_empty(len(inputs), inputs.size(1), size)
+        trace = Trace(ragged, states, cells[0] if cells else states[:0], gates, extra)
+        kernel.forward(trace, w_hh.transpose(1, 2), b_hh.unsqueeze(1))
+        ctx.save_for_backward(inputs, w_ih, w_hh, states, trace.cells, gates, extra)
+        ctx.kernel, ctx.ragged = kernel, ragged
+        finals = [part.index_select(1, ragged.last) for part in (states, *cells)]
+        return states[:, trace.batch :].clone(), *finals
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, outputs: Tensor, *finals: Tensor) -> Any:
+        inputs, w_ih, w_hh, *traced = ctx.saved_tensors
+        trace = Trace(ctx.ragged, *traced)
+        grads = [torch.cat([torch.zeros_like(finals[0]), outputs], dim=1)]  # of the states
+        if len(finals) == 2:
+            grads.append(torch.zeros_like(grads[0]))  # of the cells
+        for grad, final in zip(grads, finals, strict=True):
+            grad.index_add_(1, ctx.ragged.last, final)
+        recurrent, entering = ctx.kernel.backward(trace, w_hh, grads[0], grads[-1])
+        g_whh = torch.bmm(recurrent.transpose(1, 2), trace.before(trace.states))
+        g_wih = torch.bmm(entering.transpose(1, 2), inputs)
+        g_bhh = recurrent.sum(dim=1)
+        g_bih = entering.sum(dim=1)
+        g_inputs = torch.bmm(entering, w_ih) if ctx.needs_input_grad[2] else None
+        starts = [grad[:, : trace.batch] for grad in grads]
+        return None, None, g_inputs, g_wih, g_whh, g_bih, g_bhh, *starts
+
+
+def _with_room(start: Tensor, ragged: Ragged) -> Tensor:
+    """The start [dirs, batch, hidden] with room for every step behind it."""
+    dirs, batch, hidden = start.shape
+    states = start.new_empty(dirs, batch + sum(ragged.sizes), hidden)
+    states[:, :batch] = start
+    return states
+
+
+def _backwards(*views: Views) -> Iterator[tuple[Tensor, ...]]:
+    """Views of the steps side by side, from the last step to the first."""
+    return zip(*(reversed(view) for view in views), strict=True)
+
+
+def _active(before: Tensor, rows: int) -> Tensor:
+    """The rows of the step before that go on."""
+    return before if before.size(1) == rows else before[:, :rows]
+
+
+def _elman_forward(activate: Callable[[Tensor], Tensor]) -> Walk:
+    def forward(trace: Trace, w_hh: Tensor, b_hh: Tensor) -> None:
+        before, *after = trace.with_start(trace.states)
+        for gates, state in zip(trace.steps(trace.gates), after, strict=True):
+            torch.baddbmm(gates, _active(before, state.size(1)), w_hh, out=state)
+            activate(state)
+            before = state
+
+    return forward
+
+
+def _elman_backward(slope: Callable[[Tensor], Tensor]) -> Return:
+    def backward(trace: Trace, w_hh: Tensor, outer: Tensor, inner: Tensor) -> tuple[Tensor, Tensor]:
+        grads = slope(trace.states[:, trace.batch :])  # becomes the gradient, step by step
+        states = trace.with_start(outer)
+        for grad, into, at in _backwards(trace.steps(grads), states[:-1], states[1:]):
+            grad.mul_(at)
+            into = _active(into, grad.size(1))
+            torch.baddbmm(into, grad, w_hh, out=into)
+        return grads, grads
+
+    return backward
+
+
+def _lstm_forward(trace: Trace, w_hh: Tensor, b_hh: Tensor) -> None:
+    before, *after = trace.with_start(trace.states)
+    cell_before, *cells = trace.with_start(trace.cells)
+    parts = (trace.blocks(*span) for span in ((0, 4), (0, 2), (0, 1), (1, 2), (2, 3), (3, 4)))
+    views = zip(*parts, trace.steps(trace.extra), cells, after, strict=True)
+    for gates, opening, admit, keep, candidate, out, squashed, cell, state in views:
+        rows = state.size(1)
+        torch.baddbmm(gates, _active(before, rows), w_hh, out=gates)
+        opening.sigmoid_()
+        candidate.tanh_()
+        out.sigmoid_()
+        torch.mul(keep, _active(cell_before, rows), out=cell)
+        cell.addcmul_(admit, candidate)
+        torch.tanh(cell, out=squashed)
+        torch.mul(out, squashed, out=state)
+        before, cell_before = state, cell
+
+
+def _lstm_backward(
+    trace: Trace, w_hh: Tensor, outer: Tensor, inner: Tensor
+) -> tuple[Tensor, Tensor]:
+    hidden, squashed = trace.states.size(2), trace.extra
+    i, f, g, o = torch.split(trace.gates, hidden, dim=2)
+    grads = torch.empty_like(trace.gates)  # first d gates / d (cell, cell, cell, state)
+    to_i, to_f, to_g, to_o = torch.split(grads, hidden, dim=2)
+    torch.addcmul(i, i, i, value=-1, out=to_i).mul_(g)
+    torch.addcmul(f, f, f, value=-1, out=to_f).mul_(trace.before(trace.cells))
+    torch.addcmul(i, i * g, g, value=-1, out=to_g)
+    torch.addcmul(o, o, o, value=-1, out=to_o).mul_(squashed)
+    slopes = torch.addcmul(o, o * squashed, squashed, value=-1)  # d state / d cell
+    by_gate = grads.view(*grads.shape[:2], 4, hidden)
+    states, cells = trace.with_start(outer), trace.with_start(inner)
+    views = _backwards(
+        trace.steps(grads), trace.steps(by_gate[:, :, :3]), trace.steps(by_gate[:, :, 3]),
+        trace.steps(slopes), trace.steps(f), states[:-1], states[1:], cells[:-1], cells[1:],
+    )  # fmt: skip
+    for grad, of_cell, of_state, slope, keep, into, at, cell_into, cell_at in views:
+        rows = at.size(1)
+        into, cell_into = _active(into, rows), _active(cell_into, rows)
+        cell_at.addcmul_(at, slope)
+        of_cell.mul_(cell_at.unsqueeze(2))
+        of_state.mul_(at)
+        cell_into.addcmul_(cell_at, keep)
+        torch.baddbmm(into, grad, w_hh, out=into)
+    return grads, grads
+
+
+def _gru_forward(trace: Trace, w_hh: Tensor, b_hh: Tensor) -> None:
+    hidden = trace.states.size(2)
+    before, *after = trace.with_start(trace.states)
+    trace.gates[..., : 2 * hidden].add_(b_hh[..., : 2 * hidden])
+    w_gates, w_candidate = torch.split(w_hh, [2 * hidden, hidden], dim=2)
+    b_candidate = b_hh[..., 2 * hidden :]
+    parts = (trace.blocks(*span) for span in ((0, 2), (0, 1), (1, 2), (2, 3)))
+    views = zip(*parts, trace.steps(trace.extra), after, strict=True)
+    for both, reset, update, candidate, recurrent, state in views:
+        before = _active(before, state.size(1))
+        torch.baddbmm(both, before, w_gates, out=both)
+        torch.baddbmm(b_candidate, before, w_candidate, out=recurrent)
+        both.sigmoid_()
+        candidate.addcmul_(reset, recurrent).tanh_()
+        torch.lerp(candidate, before, update, out=state)
+        before = state
+
+
+def _gru_backward(
+    trace: Trace, w_hh: Tensor, outer: Tensor, inner: Tensor
+) -> tuple[Tensor, Tensor]:
+    hidden = trace.states.size(2)
+    r, z, n = torch.split(trace.gates, hidden, dim=2)
+    grads = torch.empty_like(trace.gates)  # first d recurrent products / d state
+    to_r, to_z, to_n = torch.split(grads, hidden, dim=2)
+    candidate = (1 - z).mul_(_tanh_slope(n))
+    torch.mul(candidate, r, out=to_n)
+    torch.addcmul(r, r, r, value=-1, out=to_r).mul_(trace.extra).mul_(candidate)
+    torch.addcmul(z, z, z, value=-1, out=to_z).mul_(trace.before(trace.states).sub_(n))
+    by_gate = grads.view(*grads.shape[:2], 3, hidden)
+    states = trace.with_start(outer)
+    views = _backwards(
+        trace.steps(grads), trace.steps(by_gate), trace.steps(z), states[:-1], states[1:]
+    )
+    for grad, of_state, update, into, at in views:
+        into = _active(into, at.size(1))
+        of_state.mul_(at.unsqueeze(2))
+        torch.baddbmm(into, grad, w_hh, out=into)
+        into.addcmul_(at, update)
+    entering = grads.clone()
+    torch.mul(candidate, outer[:, trace.batch :], out=entering[..., 2 * hidden :])
+    return grads, entering
+
+
+def _tanh_slope(values: Tensor) -> Tensor:
+    return torch.addcmul(torch.ones_like(values), values, values, value=-1)
+
+
+def _relu_slope(values: Tensor) -> Tensor:
+    return (values > 0).to(values.dtype)
+
+
+KERNELS: dict[str, Kernel] = {
+    "RNN_TANH": Kernel(_elman_forward(torch.tanh_), _elman_backward(_tanh_slope), 1),
+    "RNN_RELU": Kernel(_elman_forward(torch.relu_), _elman_backward(_relu_slope), 1),
+    "LSTM": Kernel(_lstm_forward, _lstm_backward, 2),
+    "GRU": Kernel(_gru_forward, _gru_backward, 1),
+}

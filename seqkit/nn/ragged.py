@@ -1,0 +1,52 @@
+"""Sequences of unequal length laid end to end by step, so that no padding is ever computed.
+
+Rows are sorted from longest to shortest; step t holds the rows that are longer than t, and steps follow each other.
+It is the layout of torch's `PackedSequence`, with the indices that lead into it and back kept for every layer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Ragged:
+    """Where each real step of a padded batch stands in the ragged layout of `total` steps.
+
+    Attributes:
+        sizes: Rows that are active at each step, never rising.
+        order: Rows of the batch from longest to shortest, int64 [batch].
+        forwards: Place in the flat padded batch [batch * len] of each ragged step, int64 [total].
+        backwards: The same where every row is read from its end.
+        previous: Place of each step's predecessor in [batch start states, total steps], int64 [total].
+        last: Place of each row's last step in the same, int64 [batch], in the order of `order`.
+    """
+
+    sizes: list[int]
+    order: Tensor
+    forwards: Tensor
+    backwards: Tensor
+    previous: Tensor
+    last: Tensor
+
+    @classmethod
+    def of(cls, lengths: Tensor, max_len: int) -> Ragged:
+        """The layout for lengths int64 [batch] on the CPU, 0 to max_len."""
+        ordered, order = lengths.sort(descending=True, stable=True)
+        batch = len(lengths)
+        steps = torch.arange(int(ordered[0]) if batch else 0)
+        active = ordered.unsqueeze(0) > steps.unsqueeze(1)  # [steps, batch]
+        sizes = active.sum(dim=1)
+        step, row = active.nonzero(as_tuple=True)  # step by step, [total]
+        start = order[row] * max_len
+        starts = sizes.cumsum(0) - sizes  # where each step begins
+        place = batch + starts[step] + row
+        before = torch.where(step > 0, place - sizes[step - 1], row)
+        final = (ordered - 1).clamp(min=0)
+        ends = torch.arange(batch) + batch + (starts[final] if len(steps) else 0)
+        last = torch.where(ordered > 0, ends, torch.arange(batch))
+        backwards = start + ordered[row] - 1 - step
+        return cls(sizes.tolist(), order, start + step, backwards, before, last)

@@ -1,0 +1,118 @@
+"""Our own backward pass through time against torch's, and when it is the one to run."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from seqkit.errors import UnknownNameError
+from seqkit.nn import Recurrent
+from seqkit.nn.bptt import run_layer
+from seqkit.nn.cells import CELLS
+from seqkit.nn.ragged import Ragged
+
+LENGTHS = [3, 0, 5, 5, 1]
+
+every_cell = pytest.mark.parametrize("cell", CELLS)
+
+
+def twins(cell: str, **options: bool | float | int) -> tuple[Recurrent, Recurrent]:
+    """The same weights for our kernel and for torch's."""
+    ours = Recurrent(cell, 4, 6, kernel="own", **options)  # type: ignore[arg-type]
+    theirs = Recurrent(cell, 4, 6, kernel="torch", **options)  # type: ignore[arg-type]
+    theirs.load_state_dict(ours.state_dict())
+    return ours, theirs
+
+
+def results(layer: Recurrent, lengths: Tensor | None) -> list[Tensor]:
+    """Outputs, final states and all gradients."""
+    torch.manual_seed(1)
+    inputs = torch.randn(len(LENGTHS), 5, 4, requires_grad=True)
+    outputs, final = layer(inputs, lengths)
+    loss = outputs.sin().sum() + sum(part.cos().sum() for part in final)
+    grads = torch.autograd.grad(loss, [inputs, *layer.parameters()])
+    return [outputs, *final, *grads]
+
+
+@every_cell
+@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize("lengths", [LENGTHS, None])
+def test_both_kernels_agree_in_outputs_states_and_gradients(
+    cell: str, bidirectional: bool, lengths: list[int] | None
+) -> None:
+    ours, theirs = twins(cell, num_layers=2, bidirectional=bidirectional)
+    given = None if lengths is None else torch.tensor(lengths)
+    torch.testing.assert_close(results(ours, given), results(theirs, given), rtol=1e-5, atol=1e-5)
+
+
+@every_cell
+def test_gradients_are_those_of_finite_differences(cell: str) -> None:
+    layer = Recurrent(cell, 2, 3, bidirectional=True).double()
+    ragged = Ragged.of(torch.tensor([2, 4, 1]), 4)
+    weights = [torch.stack(kind).detach() for kind in zip(*layer._weights_of(0), strict=True)]
+    start = [torch.randn(2, 3, 3, dtype=torch.float64) for _ in range(layer.cell.num_states)]
+    inputs = torch.randn(2, 7, 2, dtype=torch.float64)
+
+    def run(inputs: Tensor, *rest: Tensor) -> tuple[Tensor, ...]:
+        return run_layer(layer.mode, inputs, ragged, rest[4:], rest[:4])  # type: ignore[arg-type]
+
+    arguments = [part.requires_grad_() for part in (inputs, *weights, *start)]
+    assert torch.autograd.gradcheck(run, arguments)
+
+
+def test_the_ragged_layout_holds_each_real_step_once_and_knows_its_predecessor() -> None:
+    ragged = Ragged.of(torch.tensor(LENGTHS), 5)
+    assert ragged.sizes == [4, 3, 3, 2, 2]
+    real = [row * 5 + step for row, length in enumerate(LENGTHS) for step in range(length)]
+    assert sorted(ragged.forwards.tolist()) == sorted(ragged.backwards.tolist()) == real
+    place = {flat: len(LENGTHS) + i for i, flat in enumerate(ragged.forwards.tolist())}
+    for i, flat in enumerate(ragged.forwards.tolist()):
+        row, step = divmod(flat, 5)
+        start = ragged.order.tolist().index(row)
+        assert ragged.previous[i] == (start if step == 0 else place[flat - 1])
+    for i, row in enumerate(ragged.order.tolist()):
+        length = LENGTHS[row]
+        assert ragged.last[i] == (place[row * 5 + length - 1] if length else i)
+
+
+@every_cell
+def test_locked_dropout_keeps_a_mask_over_time_and_weight_dropout_changes_training_only(
+    cell: str,
+) -> None:
+    torch.manual_seed(0)
+    layer = Recurrent(cell, 4, 32, 2, dropout=0.5, locked=True, weight_dropout=0.5)
+    inputs = torch.randn(2, 5, 4)
+    first, second = layer(inputs)[0], layer(inputs)[0]
+    assert not torch.equal(first, second)
+    masked = layer.between(torch.ones(2, 5, 32))
+    assert torch.equal(masked, masked[:, :1].expand_as(masked))
+    assert not torch.equal(masked[0], masked[1])
+    layer.eval()
+    plain = Recurrent(cell, 4, 32, 2)
+    plain.load_state_dict(layer.state_dict())
+    torch.testing.assert_close(layer(inputs)[0], plain(inputs)[0])
+
+
+def test_weight_dropout_zeroes_whole_recurrent_weights_and_their_gradients() -> None:
+    torch.manual_seed(0)
+    for kernel in ("own", "torch"):
+        layer = Recurrent("gru", 4, 16, weight_dropout=0.5, kernel=kernel)
+        layer(torch.randn(2, 5, 4))[0].sum().backward()
+        grad = layer.weight_hh_l0.grad
+        assert isinstance(grad, Tensor)
+        assert 0.4 < (grad == 0).float().mean() < 0.6
+
+
+def test_no_gradient_asked_for_leaves_the_work_to_torch() -> None:
+    layer = Recurrent("gru", 4, 6)
+    inputs, lengths = torch.randn(2, 3, 4), torch.tensor([3, 2])
+    assert layer._computes_itself(inputs, lengths)
+    with torch.no_grad():
+        assert not layer._computes_itself(inputs, lengths)
+    assert not layer._computes_itself(inputs.bfloat16(), lengths)
+
+
+def test_an_unknown_kernel_is_refused() -> None:
+    with pytest.raises(UnknownNameError, match="auto, own, torch"):
+        Recurrent("gru", 4, 6, kernel="fast")
