@@ -124,7 +124,8 @@ class _Layer(torch.autograd.Function):
         size = 0 if mode.startswith("RNN") else hidden
         extra = inputs.new_empty(len(inputs), inputs.size(1), size)
         trace = Trace(ragged, states, cells[0] if cells else states[:0], gates, extra)
-        kernel.forward(trace, w_hh.transpose(1, 2), b_hh.unsqueeze(1))
+        # Copied, as a product with a transposed view takes half as long again.
+        kernel.forward(trace, w_hh.transpose(1, 2).contiguous(), b_hh.unsqueeze(1))
         ctx.save_for_backward(inputs, w_ih, w_hh, states, trace.cells, gates, extra)
         ctx.kernel, ctx.ragged = kernel, ragged
         finals = [part.index_select(1, ragged.last) for part in (states, *cells)]
@@ -243,7 +244,8 @@ def _gru_forward(trace: Trace, w_hh: Tensor, b_hh: Tensor) -> None:
     hidden = trace.states.size(2)
     before, *after = trace.with_start(trace.states)
     trace.gates[..., : 2 * hidden].add_(b_hh[..., : 2 * hidden])
-    w_gates, w_candidate = torch.split(w_hh, [2 * hidden, hidden], dim=2)
+    w_gates = w_hh[..., : 2 * hidden].contiguous()
+    w_candidate = w_hh[..., 2 * hidden :].contiguous()
     b_candidate = b_hh[..., 2 * hidden :]
     parts = (trace.blocks(*span) for span in ((0, 2), (0, 1), (1, 2), (2, 3)))
     views = zip(*parts, trace.steps(trace.extra), after, strict=True)
