@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 from seqkit.data.readers import StrPath, decoded, opened_bytes
 from seqkit.errors import DataError, did_you_mean
@@ -15,7 +16,19 @@ from seqkit.errors import DataError, did_you_mean
 NOT_LABELS = frozenset({"unsup"})  # the unlabelled reviews of the Large Movie Review Dataset
 
 
-def read_label_folders(path: StrPath) -> list[tuple[str, str]]:
+class LabelledText(NamedTuple):
+    """A text, its label, and what it is about where that is told, else an empty string.
+
+    The Large Movie Review Dataset tells it: line n of `urls_pos.txt`, beside the label folders, is the film of
+    `pos/n_9.txt`, counted from 0.
+    """
+
+    text: str
+    label: str
+    topic: str = ""
+
+
+def read_label_folders(path: StrPath) -> list[LabelledText]:
     """Texts sorted into one folder a label, one `.txt` file a text (`neg/0_3.txt`, `pos/1_9.txt`).
 
     Args:
@@ -23,7 +36,7 @@ def read_label_folders(path: StrPath) -> list[tuple[str, str]]:
             and folders without a `.txt` file, are no labels.
 
     Returns:
-        (text, label) pairs ordered by label, then file name; texts without surrounding blanks.
+        Texts ordered by label, then file name, without surrounding blanks.
 
     Raises:
         DataError: if there is no such folder or no text in it, or a text is blank or not UTF-8.
@@ -38,10 +51,11 @@ def read_label_folders(path: StrPath) -> list[tuple[str, str]]:
     }
     if not texts:
         raise DataError(f"{path}: no label folder with .txt files, such as pos/1.txt.")
-    return _ordered(texts)
+    urls = {file.name: _file_text(file) for file in folder.glob("urls_*.txt")}
+    return _ordered(texts, urls)
 
 
-def read_label_archive(path: StrPath, split: str) -> list[tuple[str, str]]:
+def read_label_archive(path: StrPath, split: str) -> list[LabelledText]:
     """One split of a tar archive of label folders, read without unpacking it to disk.
 
     Args:
@@ -57,10 +71,14 @@ def read_label_archive(path: StrPath, split: str) -> list[tuple[str, str]]:
             text is blank or not UTF-8.
     """
     texts: dict[tuple[str, str], str] = {}
+    urls: dict[str, str] = {}
     folders: set[tuple[str, ...]] = set()
     with _tar_opened(path) as archive:
         for member in archive:
             parts = PurePosixPath(member.name).parts
+            if member.isfile() and parts[-2:-1] == (split,) and parts[-1].startswith("urls_"):
+                listing = archive.extractfile(member)
+                urls[parts[-1]] = "" if listing is None else _text(listing.read(), member.name)
             if not member.isfile() or len(parts) < 3 or not _is_labelled(parts[-2], parts[-1]):
                 continue
             folders.add(parts[:-2])
@@ -75,7 +93,7 @@ def read_label_archive(path: StrPath, split: str) -> list[tuple[str, str]]:
             f"{path}: no split {split!r} with label folders. "
             f"Found: {', '.join(splits) or 'none'}." + did_you_mean(split, splits)
         )
-    return _ordered(texts)
+    return _ordered(texts, urls)
 
 
 @contextmanager
@@ -108,5 +126,15 @@ def _text(raw: bytes, where: StrPath) -> str:
     return text
 
 
-def _ordered(texts: Mapping[tuple[str, str], str]) -> list[tuple[str, str]]:
-    return [(texts[label, name], label) for label, name in sorted(texts)]
+def _ordered(texts: Mapping[tuple[str, str], str], urls: Mapping[str, str]) -> list[LabelledText]:
+    topics = {name: text.splitlines() for name, text in urls.items()}
+    return [
+        LabelledText(texts[label, name], label, _topic(name, topics.get(f"urls_{label}.txt", [])))
+        for label, name in sorted(texts)
+    ]
+
+
+def _topic(name: str, topics: list[str]) -> str:
+    """The line that the number at the beginning of a file's name points to, if there is one."""
+    number = name.partition("_")[0]
+    return topics[int(number)] if number.isdigit() and int(number) < len(topics) else ""

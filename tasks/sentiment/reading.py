@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from seqkit.data.label_folders import read_label_archive, read_label_folders
+from seqkit.data.label_folders import LabelledText, read_label_archive, read_label_folders
 from seqkit.data.readers import (
     read_table,
     table_from_dataframe,
@@ -23,10 +23,11 @@ TABLES = (".csv", ".tsv", ".txt", ".jsonl", ".ndjson", ".json")
 
 @dataclass(frozen=True)
 class Review:
-    """A text and its label."""
+    """A text, its label, and what it is about where that is known."""
 
     text: str
     label: str
+    topic: str = ""
 
 
 def read_reviews(data: SentimentData, seed: int) -> Splits[Review]:
@@ -35,7 +36,7 @@ def read_reviews(data: SentimentData, seed: int) -> Splits[Review]:
         return _sample()
     path = Path(data.path) if data.path else None
     if path and (path.name.endswith(ARCHIVES) or _has_label_folders(path)):
-        return complete(_read_label_splits(path), data.dev_fraction, seed)
+        return complete(_read_label_splits(path), data.dev_fraction, seed, _topics)
     columns = (data.text_column, data.label_column)
     return read_splits(
         data, lambda file: _reviews(read_table(file, columns), columns), suffixes=TABLES, seed=seed
@@ -77,12 +78,21 @@ def _read_label_splits(path: Path) -> Splits[Review]:
             n: path / w for n, words in SPLIT_NAMES.items() for w in words if (path / w).is_dir()
         }
         if not folders:
-            return Splits(train=_pairs(read_label_folders(path)), source=str(path))
-        splits = {name: _pairs(read_label_folders(folder)) for name, folder in folders.items()}
+            return Splits(train=_labelled(read_label_folders(path)), source=str(path))
+        splits = {name: _labelled(read_label_folders(folder)) for name, folder in folders.items()}
         return Splits.of(splits, str(path))
-    splits = {name: _pairs(read_label_archive(path, name)) for name in ("train", "test")}
+    splits = {name: _labelled(read_label_archive(path, name)) for name in ("train", "test")}
     return Splits.of(splits, str(path))
 
 
-def _pairs(pairs: Sequence[tuple[str, str]]) -> list[Review]:
-    return [Review(text, label) for text, label in pairs]
+def _labelled(texts: Sequence[LabelledText]) -> list[Review]:
+    return [Review(*text) for text in texts]
+
+
+def _topics(reviews: Sequence[Review]) -> list[int]:
+    """A number for each topic, so that no film has reviews on both sides; reviews without one stand alone."""
+    numbers: dict[str, int] = {}
+    return [
+        numbers.setdefault(review.topic or f"review {i}", len(numbers))
+        for i, review in enumerate(reviews)
+    ]

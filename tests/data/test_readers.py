@@ -233,9 +233,9 @@ FILES = {
     "pos/._1_9.txt": "hidden twin",
     "neg/0_2.txt": "Bad.\nReally.",
     "unsup/0_0.txt": "Unknown.",
-    "urls_pos.txt": "none",
+    "urls_pos.txt": "http://film/a",
 }
-TEXTS = [("Bad.\nReally.", "neg"), ("Good.", "pos"), ("Lovely.", "pos")]
+TEXTS = [("Bad.\nReally.", "neg", ""), ("Good.", "pos", "http://film/a"), ("Lovely.", "pos", "")]
 
 
 def packed(path: Path, files: dict[str, str]) -> Path:
@@ -257,7 +257,7 @@ def test_folders_and_archives_give_the_same_labelled_texts(tmp_path: Path) -> No
     for archive in ("a.tar.gz", "a.tar"):
         path = packed(tmp_path / archive, files)
         assert read_label_archive(path, "train") == TEXTS
-        assert read_label_archive(path, "test") == [("Other.", "pos")]
+        assert read_label_archive(path, "test") == [("Other.", "pos", "")]
 
 
 def test_an_unknown_split_is_an_error_with_those_there_are(tmp_path: Path) -> None:
@@ -297,5 +297,6 @@ def test_faulty_archives_are_errors(tmp_path: Path) -> None:
 @pytest.mark.parametrize("split", ["train", "test"])
 def test_the_large_movie_review_archive_gives_25000_balanced_reviews(split: str) -> None:
     path = Path(os.environ["SEQKIT_DATA"]) / "imdb" / "aclImdb.tar.gz"
-    labels = [label for _, label in read_label_archive(path, split)]
-    assert labels == ["neg"] * 12_500 + ["pos"] * 12_500
+    texts = read_label_archive(path, split)
+    assert [text.label for text in texts] == ["neg"] * 12_500 + ["pos"] * 12_500
+    assert all(text.topic.startswith("http") for text in texts)

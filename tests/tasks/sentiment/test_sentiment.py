@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 import torch
 from seqkit.tasks.sentiment import Review, SentimentConfig
+from seqkit.tasks.sentiment.config import SentimentData
 from seqkit.tasks.sentiment.pipeline import SentimentPipeline
+from seqkit.tasks.sentiment.reading import read_reviews
 
 import seqkit
 from seqkit.config import from_dict
@@ -159,3 +161,17 @@ def test_an_archive_without_splits_names_what_it_has(tmp_path: Path) -> None:
         archive.addfile(info, io.BytesIO(b"good"))
     with pytest.raises(DataError, match=r"no split 'train'.*Found: dev"):
         TASK.read(from_dict(SentimentConfig, {"data": {"path": str(tmp_path / "a.tar")}}))
+
+
+def test_reviews_of_one_film_stay_on_one_side_of_the_split(tmp_path: Path) -> None:
+    for label in ("neg", "pos"):
+        (tmp_path / "train" / label).mkdir(parents=True)
+        for number in range(20):
+            file = tmp_path / "train" / label / f"{number}_{number % 10}.txt"
+            file.write_text(f"{label} {number}", encoding="utf-8")
+        films = "\n".join(f"http://film/{number // 4}" for number in range(20))
+        (tmp_path / "train" / f"urls_{label}.txt").write_text(films, encoding="utf-8")
+    splits = read_reviews(SentimentData(path=str(tmp_path), dev_fraction=0.3), seed=1)
+    films = [{review.topic for review in part} for part in (splits.train, splits.dev)]
+    assert len(splits.dev) == 16 and films[0].isdisjoint(films[1])
+    assert films[0] | films[1] == {f"http://film/{n}" for n in range(5)}
