@@ -115,7 +115,7 @@ def train_on(
     path = prepare_folder(Path(out) if out else next_run_name(task.name), overwrite=overwrite)
     keep_memory()
     threads = choose_threads(config.training.threads, config.model.hidden_size)
-    pipeline = _built(task, config, train_set, path)
+    pipeline = _built(task, config, train_set, [*dev, *splits.test], path)
     for note in (*splits.notes, *pipeline.notes):
         reporter.note(note)
     trainer = Trainer(pipeline, config.training, task.metric, path, reporter)
@@ -138,12 +138,12 @@ def train_on(
 
 
 def _built(
-    task: Task[Any, Any], config: Any, train_set: Sequence[Any], path: Path
+    task: Task[Any, Any], config: Any, train_set: Sequence[Any], others: Sequence[Any], path: Path
 ) -> Pipeline[Any, Any, Any]:
     """A pipeline whose vocabularies and settings are in the run folder already."""
     random.seed(config.training.seed)
     torch.manual_seed(config.training.seed)
-    pipeline = task.fit(config, train_set)
+    pipeline = task.fit(config, train_set, others)
     (path / PREPROCESSING).mkdir(exist_ok=True)
     pipeline.save(path / PREPROCESSING)
     write_settings(path, task.name, pipeline.config)

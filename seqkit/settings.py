@@ -7,6 +7,8 @@ from typing import Literal
 
 from seqkit.config import Faults
 
+Schedule = Literal["constant", "linear", "cosine", "one_cycle", "plateau", "inverse_sqrt"]
+
 
 @dataclass(frozen=True)
 class DataConfig:
@@ -125,7 +127,7 @@ class TrainingConfig:
     """Examples a batch."""
     batch_tokens: int = 0
     """Tokens a batch, padding included, instead of a number of examples (0: off)."""
-    optimizer: Literal["adam", "adamw", "sgd"] = "adam"
+    optimizer: Literal["adam", "adamw", "nadam", "sgd"] = "adam"
     """Update rule."""
     lr: float = 1e-3
     """Learning rate at its highest."""
@@ -135,10 +137,10 @@ class TrainingConfig:
     """Weight decay of the optimizer."""
     momentum: float = 0.0
     """Momentum, sgd only."""
-    schedule: Literal["constant", "linear", "cosine", "plateau", "inverse_sqrt"] = "constant"
+    schedule: Schedule = "constant"
     """How the learning rate changes: over all steps, or (plateau) halved when the dev metric stands still."""
     warmup_steps: int = 0
-    """Steps over which the learning rate rises from 0."""
+    """Steps over which the learning rate rises from 0 (one_cycle: 0 is 30 % of all steps)."""
     plateau_patience: int = 1
     """Epochs without a better dev metric before the plateau schedule halves the rate."""
     clip_norm: float = 1.0
@@ -147,6 +149,11 @@ class TrainingConfig:
     """Batches whose gradients are summed before one update."""
     patience: int = 3
     """Epochs without a better dev metric before training stops (0: never)."""
+    ema: float = 0.0
+    """Decay of an exponential moving average of the weights, which is then what is scored and kept (0: off; 0.999 is
+    usual)."""
+    average_last: int = 0
+    """Epochs at the end whose weights are averaged; the average is kept if it scores higher on dev (0: off)."""
     precision: Literal["no", "bf16", "fp16"] = "no"
     """Mixed precision: none, bfloat16, or float16 (CUDA only)."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
@@ -162,6 +169,7 @@ class TrainingConfig:
         faults.at_least(self, "batch_size", 1, "example")
         faults.above(self, "lr", 0)
         faults.above(self, "adam_eps", 0)
+        faults.fraction(self, "ema")
         faults.at_least(self, "accumulate", 1, "batch")
         for name in (
             "batch_tokens",
@@ -169,6 +177,7 @@ class TrainingConfig:
             "momentum",
             "warmup_steps",
             "plateau_patience",
+            "average_last",
         ):
             faults.at_least(self, name, 0)
         for name in ("clip_norm", "patience", "threads", "seed"):

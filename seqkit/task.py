@@ -87,8 +87,14 @@ class Task(ABC, Generic[ConfigT, ExampleT]):
         """The labelled data that `config.data` names, or the built-in sample where it names none."""
 
     @abstractmethod
-    def fit(self, config: ConfigT, train: Sequence[ExampleT]) -> Pipeline[Any, Any, Any]:
-        """A pipeline with vocabularies learned from `train` and an untrained network."""
+    def fit(
+        self, config: ConfigT, train: Sequence[ExampleT], others: Sequence[ExampleT] = ()
+    ) -> Pipeline[Any, Any, Any]:
+        """A pipeline with vocabularies learned from `train` and an untrained network.
+
+        `others` are the examples that will be scored. Nothing may be learned from them; but where word vectors come
+        from a file, their words may be looked up there too.
+        """
 
     @abstractmethod
     def load(self, config: ConfigT, folder: Path) -> Pipeline[Any, Any, Any]:

@@ -131,7 +131,9 @@ class ToyTask(Task[ToyConfig, Example]):
         rows = [Example(text, text[0]) for text in texts]
         return Splits(rows[:40], rows[40:50], rows[50:], "sample")
 
-    def fit(self, config: ToyConfig, train: Sequence[Example]) -> ToyPipeline:
+    def fit(
+        self, config: ToyConfig, train: Sequence[Example], others: Sequence[Example] = ()
+    ) -> ToyPipeline:
         return ToyPipeline(config, build_codec("char", [e.text for e in train], vocab_size=0))
 
     def load(self, config: ToyConfig, folder: Path) -> ToyPipeline:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,6 +33,13 @@ def vector_size(path: Path) -> int:
     raise DataError(
         f"{path}: line 1: not a vector, which is a word and its numbers, separated by spaces."
     )
+
+
+def words_with_vectors(path: Path, words: Iterable[str]) -> list[str]:
+    """Those of the words, in the order of the alphabet, that the file has a vector for, in lower case at least."""
+    wanted = set(words)
+    found = {line.partition(" ")[0] for line in iter_lines(path)}
+    return sorted(word for word in wanted if word in found or word.lower() in found)
 
 
 def read_vectors(path: Path, words: Mapping[str, int]) -> tuple[Tensor, Tensor]:

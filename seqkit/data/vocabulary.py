@@ -45,6 +45,13 @@ class Vocabulary:
         )
         return cls(ranked[: max(0, max_size - len(SPECIALS))] if max_size else ranked)
 
+    def extend(self, tokens: Iterable[str]) -> None:
+        """Adds the tokens that are not known yet, under the next ids."""
+        for token in tokens:
+            if token not in self.index:
+                self.index[token] = len(self.tokens)
+                self.tokens.append(token)
+
     def __len__(self) -> int:
         return len(self.tokens)
 

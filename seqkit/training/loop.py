@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 import random
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,7 @@ from seqkit.pipeline import Pipeline, Scores
 from seqkit.predicting import predict_window
 from seqkit.run import WEIGHTS, write_history
 from seqkit.settings import TrainingConfig
+from seqkit.training.averaging import MovingAverage, State, copied_state, mean_state
 from seqkit.training.report import Reporter
 from seqkit.training.schedules import build_optimizer, build_schedule
 from seqkit.weights import load_weights, save_weights
@@ -95,6 +98,8 @@ class Trainer:
         self.state = TrainingState()
         self.accelerator = build_accelerator(config)
         self.device = self.accelerator.device
+        self.average: MovingAverage | None = None
+        self.last_states: deque[State] = deque(maxlen=config.average_last)
 
     def fit(self, train: Sequence[Any], dev: Sequence[Any]) -> TrainingState:
         """Trains until the epochs are over or the dev metric stands still, and leaves the best weights loaded.
@@ -115,23 +120,41 @@ class Trainer:
             train_loss, norm = self._train_epoch(model, optimizer, schedule, items, lengths, epoch)
             trained = time.perf_counter() - began
             self.reporter.scoring("dev")
-            dev_loss = self._mean_loss(dev_items)
-            scores = self.score(dev)
-            row = {
-                "epoch": epoch, "step": self.state.step, "train_loss": train_loss, "dev_loss": dev_loss,
-                **{f"dev_{name}": value for name, value in scores.values.items()},
-                "lr": optimizer.param_groups[0]["lr"], "gradient_norm": norm,
-                "train_seconds": round(trained, 2), "seconds": round(time.perf_counter() - began, 2),
-            }  # fmt: skip
-            self._close_epoch(row, scores)
+            with self.average.applied() if self.average else nullcontext():
+                dev_loss = self._mean_loss(dev_items)
+                scores = self.score(dev)
+                row = {
+                    "epoch": epoch, "step": self.state.step, "train_loss": train_loss, "dev_loss": dev_loss,
+                    **{f"dev_{name}": value for name, value in scores.values.items()},
+                    "lr": optimizer.param_groups[0]["lr"], "gradient_norm": norm,
+                    "train_seconds": round(trained, 2), "seconds": round(time.perf_counter() - began, 2),
+                }  # fmt: skip
+                self._close_epoch(row, scores)
             self._follow_plateau(optimizer, schedule)
             if self._stands_still() and epoch < self.config.epochs:
                 self.reporter.note(
                     f"Stopped: {self.metric} has not risen for {self.state.stale} epochs."
                 )
                 break
+        self._try_average(dev)
         load_weights(self.pipeline.model, self.folder / WEIGHTS)
         return self.state
+
+    def _try_average(self, dev: Sequence[Any]) -> None:
+        """Keeps the mean of the last epochs' weights if it scores higher than the best epoch's."""
+        if len(self.last_states) < 2:
+            return
+        self.pipeline.model.load_state_dict(mean_state(self.last_states))
+        scores = self.score(dev)
+        value, best = scores.values[self.metric], self.state.best
+        what = (
+            f"The average of the last {len(self.last_states)} epochs: dev {self.metric} {value:.4f}"
+        )
+        if value <= best:
+            return self.reporter.note(f"{what}, not above {best:.4f}; the best epoch stays.")
+        self.reporter.note(f"{what}, above {best:.4f}; it is kept.")
+        self.state.best, self.state.best_scores = value, scores
+        save_weights(self.pipeline.model, self.folder / WEIGHTS)
 
     def _stands_still(self) -> bool:
         return 0 < self.config.patience <= self.state.stale
@@ -143,6 +166,8 @@ class Trainer:
     def _prepare(self, batches: int) -> tuple[nn.Module, Optimizer, LambdaLR]:
         optimizer = build_optimizer(self.config, self.pipeline.parameter_groups(self.config.lr))
         model, optimizer = self.accelerator.prepare(LossModule(self.pipeline), optimizer)
+        if self.config.ema:
+            self.average = MovingAverage(self.pipeline.model, self.config.ema)
         total = self.config.epochs * math.ceil(batches / self.config.accumulate)
         return model, optimizer, build_schedule(self.config, optimizer, total)
 
@@ -169,15 +194,20 @@ class Trainer:
         for group in _groups(batches, self.config.accumulate):
             self.pipeline.before_step(self.state.step)
             optimizer.zero_grad()
+            counts = []
             for indices in group:
                 batch = self.pipeline.collate([items[i] for i in indices]).to(self.device)
                 with self.accelerator.autocast():
                     loss, count = model(batch)
-                self.accelerator.backward(loss / count / len(group))
-                total, units = total + self._checked(loss), units + int(count)
+                counts.append(int(count))
+                self.accelerator.backward(loss / counts[0])
+                total, units = total + self._checked(loss), units + counts[-1]
                 self.reporter.batch_done(total / units)
+            _scale_gradients(model, counts[0] / sum(counts))
             norms.append(self._clip(model))
             optimizer.step()
+            if self.average:
+                self.average.update()
             schedule.step()
             self.state.step += 1
         return total / units, sum(norms) / len(norms)
@@ -208,8 +238,15 @@ class Trainer:
         return total / max(1, units)
 
     def _close_epoch(self, row: dict[str, Any], scores: Scores) -> None:
+        if self.metric not in scores.values:
+            found = ", ".join(scores.values)
+            raise SeqkitError(
+                f"The task chooses epochs by {self.metric!r}, but its scores are {found}."
+            )
         state, value = self.state, scores.values[self.metric]
         state.epoch += 1
+        if self.config.average_last:
+            self.last_states.append(copied_state(self.pipeline.model))
         state.history.append(row)
         is_best = value > state.best or not state.best_epoch
         if is_best:
@@ -263,6 +300,14 @@ def score_examples(
     return pipeline.score(
         examples, predict_window(pipeline, raws, batch_size=batch_size, device=device)
     )
+
+
+def _scale_gradients(model: nn.Module, factor: float) -> None:
+    """So that accumulated batches weigh by their units, as in one large batch."""
+    if factor != 1.0:
+        for parameter in model.parameters():
+            if parameter.grad is not None:
+                parameter.grad.mul_(factor)
 
 
 def _groups(batches: list[list[int]], size: int) -> Iterator[list[list[int]]]:

@@ -81,7 +81,10 @@ class CaptioningTask(Task[CaptioningConfig, CaptionedPicture]):
         return iter_lines(path)
 
     def fit(
-        self, config: CaptioningConfig, train: Sequence[CaptionedPicture]
+        self,
+        config: CaptioningConfig,
+        train: Sequence[CaptionedPicture],
+        others: Sequence[CaptionedPicture] = (),
     ) -> CaptioningPipeline:
         """A pipeline with the vocabulary of `train`'s captions."""
         from .pipeline import fit

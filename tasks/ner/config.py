@@ -57,7 +57,8 @@ class NerModel(CoreConfig):
     scale_integer: bool = False
     """Whether raw numbers are divided by the size of the vocabulary."""
     vectors: str | None = None
-    """File of pretrained vectors (GloVe or fastText text format, plain or gzip)."""
+    """File of pretrained vectors (GloVe or fastText text format, plain or gzip). Words of the dev and test sentences
+    that have a vector are known too."""
     freeze_vectors: bool = False
     """Whether pretrained vectors stay as they are."""
     unk_prob: float = 0.5

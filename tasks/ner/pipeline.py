@@ -14,7 +14,7 @@ from torch import Tensor
 
 from seqkit.data.batch import pad
 from seqkit.data.tag_schemes import OUTSIDE, PREFIXES, bio_spans, from_bio, to_bio
-from seqkit.data.vectors import start_from_vectors, vector_size
+from seqkit.data.vectors import start_from_vectors, vector_size, words_with_vectors
 from seqkit.errors import ConfigError, DataError
 from seqkit.files import read_json
 from seqkit.metrics.spans import entity_scores
@@ -23,7 +23,7 @@ from seqkit.prediction import Alternative, Prediction
 
 from .config import NerConfig
 from .entities import entities_of, marked
-from .features import WordFeatures, WordIds, learn_features
+from .features import WordFeatures, WordIds, learn_features, normal_form
 from .network import EntityNetwork, WordBatch, build_network
 from .reading import Sentence
 from .tokenising import iter_tokens
@@ -187,8 +187,12 @@ class NerPipeline(Pipeline[Sentence, Item, WordBatch]):
         )
 
 
-def fit(config: NerConfig, train: Sequence[Sentence]) -> NerPipeline:
+def fit(
+    config: NerConfig, train: Sequence[Sentence], others: Sequence[Sentence] = ()
+) -> NerPipeline:
     """A pipeline with the words, characters and types of the training sentences.
+
+    With pretrained vectors, words of `others` that have one are known too, and so are rare words of `train`.
 
     Raises:
         DataError: if they hold no entity.
@@ -201,6 +205,10 @@ def fit(config: NerConfig, train: Sequence[Sentence]) -> NerPipeline:
     if not model.vectors:
         return NerPipeline(config, features, types, once)
     path = Path(model.vectors)
+    seen = {normal_form(token) for s in (*train, *others) for token in s.tokens}
+    having = words_with_vectors(path, seen)
+    features.words.extend(having)
+    once = sorted(set(once) - set(features.words.ids(having)))  # these are known from elsewhere
     resolved = dataclasses.replace(model, emb_size=vector_size(path))
     pipeline = NerPipeline(dataclasses.replace(config, model=resolved), features, types, once)
     table, words = pipeline.model.vectors.table, features.words.ordinary()

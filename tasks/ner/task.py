@@ -51,11 +51,13 @@ class NerTask(Task[NerConfig, Sentence]):
             return read_tokens(path)
         return super().inputs(path)
 
-    def fit(self, config: NerConfig, train: Sequence[Sentence]) -> NerPipeline:
+    def fit(
+        self, config: NerConfig, train: Sequence[Sentence], others: Sequence[Sentence] = ()
+    ) -> NerPipeline:
         """A pipeline with the words, characters and types of `train`."""
         from .pipeline import fit
 
-        return fit(config, train)
+        return fit(config, train, others)
 
     def load(self, config: NerConfig, folder: Path) -> NerPipeline:
         """The pipeline saved in `folder`."""

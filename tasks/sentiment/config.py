@@ -51,7 +51,8 @@ class SentimentModel(CoreConfig):
     scale_integer: bool = False
     """Whether raw numbers are divided by the size of the vocabulary."""
     vectors: str | None = None
-    """File of pretrained vectors (GloVe or fastText text format, plain or gzip); word units only."""
+    """File of pretrained vectors (GloVe or fastText text format, plain or gzip); word units only. Words of the dev
+    and test texts that have a vector are known too."""
     freeze_vectors: bool = False
     """Whether pretrained vectors stay as they are."""
     pooling: Literal["last", "max", "mean", "attention"] = "max"

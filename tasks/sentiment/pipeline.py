@@ -16,7 +16,7 @@ from torch import Tensor
 
 from seqkit.data.batch import Batch, move, pad
 from seqkit.data.codecs import Codec, VocabularyCodec, build_codec, load_codec
-from seqkit.data.vectors import start_from_vectors, vector_size
+from seqkit.data.vectors import start_from_vectors, vector_size, words_with_vectors
 from seqkit.errors import ConfigError, DataError
 from seqkit.files import read_json
 from seqkit.metrics.classification import classification_scores
@@ -198,8 +198,12 @@ class SentimentPipeline(Pipeline[Review, Item, TextBatch]):
         )
 
 
-def fit(config: SentimentConfig, train: Sequence[Review]) -> SentimentPipeline:
+def fit(
+    config: SentimentConfig, train: Sequence[Review], others: Sequence[Review] = ()
+) -> SentimentPipeline:
     """A pipeline with the vocabulary and labels of the training reviews.
+
+    With pretrained vectors, words of `others` that have one are known too.
 
     Raises:
         DataError: if the reviews have fewer than two labels.
@@ -226,11 +230,12 @@ def fit(config: SentimentConfig, train: Sequence[Review]) -> SentimentPipeline:
     if not model.vectors:
         return SentimentPipeline(config, codec, labels)
     path = Path(model.vectors)
+    assert isinstance(codec, VocabularyCodec)
+    tokens = {token for review in others for token in codec.tokens(_BREAK.sub(" ", review.text))}
+    codec.vocabulary.extend(words_with_vectors(path, tokens))
     resolved = dataclasses.replace(model, emb_size=vector_size(path))
     pipeline = SentimentPipeline(dataclasses.replace(config, model=resolved), codec, labels)
-    assert isinstance(codec, VocabularyCodec) and isinstance(
-        pipeline.model.embedding, TokenEmbedding
-    )
+    assert isinstance(pipeline.model.embedding, TokenEmbedding)
     words = codec.vocabulary.ordinary()
     pipeline.notes = [
         start_from_vectors(pipeline.model.embedding, path, words, freeze=model.freeze_vectors)

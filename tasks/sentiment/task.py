@@ -41,11 +41,13 @@ class SentimentTask(Task[SentimentConfig, Review]):
         """The column of texts."""
         return config.data.text_column
 
-    def fit(self, config: SentimentConfig, train: Sequence[Review]) -> SentimentPipeline:
+    def fit(
+        self, config: SentimentConfig, train: Sequence[Review], others: Sequence[Review] = ()
+    ) -> SentimentPipeline:
         """A pipeline with the vocabulary and labels of `train`."""
         from .pipeline import fit
 
-        return fit(config, train)
+        return fit(config, train, others)
 
     def load(self, config: SentimentConfig, folder: Path) -> SentimentPipeline:
         """The pipeline saved in `folder`."""

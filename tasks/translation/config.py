@@ -8,7 +8,7 @@ from typing import Literal
 from seqkit.config import Faults
 from seqkit.decoding import DecodingOptions
 from seqkit.errors import ConfigError
-from seqkit.settings import DataConfig, GeneratorConfig, TrainingConfig
+from seqkit.settings import DataConfig, GeneratorConfig, Schedule, TrainingConfig
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ class TranslationTraining(TrainingConfig):
     """Examples a batch."""
     lr: float = 3e-3
     """Learning rate at its highest."""
-    schedule: Literal["constant", "linear", "cosine", "plateau", "inverse_sqrt"] = "linear"
+    schedule: Schedule = "linear"
     """How the learning rate changes: over all steps, or (plateau) halved when the dev metric stands still."""
 
 

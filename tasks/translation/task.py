@@ -40,7 +40,9 @@ class TranslationTask(Task[TranslationConfig, Pair]):
         """The column of sources."""
         return config.data.src_column or config.data.src_lang
 
-    def fit(self, config: TranslationConfig, train: Sequence[Pair]) -> TranslationPipeline:
+    def fit(
+        self, config: TranslationConfig, train: Sequence[Pair], others: Sequence[Pair] = ()
+    ) -> TranslationPipeline:
         """A pipeline with vocabularies learned from `train`."""
         from .pipeline import fit
 

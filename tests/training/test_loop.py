@@ -72,7 +72,8 @@ def fit(
 
 @pytest.mark.parametrize("options", [{}, {"batch_tokens": 40}, {"precision": "bf16"},
                                      {"optimizer": "sgd", "lr": 0.5, "momentum": 0.5},
-                                     {"schedule": "cosine", "warmup_steps": 5}])  # fmt: skip
+                                     {"schedule": "cosine", "warmup_steps": 5},
+                                     {"optimizer": "nadam", "schedule": "one_cycle"}, {"ema": 0.9}])  # fmt: skip
 def test_the_toy_is_learned_to_unseen_texts(options: dict[str, Any], tmp_path: Path) -> None:
     pipeline = toy_pipeline(**{"epochs": 20, "patience": 0, **options})
     state, _ = fit(pipeline, tmp_path)

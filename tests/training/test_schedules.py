@@ -22,7 +22,7 @@ from seqkit.training.schedules import (
 )
 
 TOTAL = 40
-SCHEDULES = get_args(get_type_hints(TrainingConfig)["schedule"])
+SCHEDULES = [s for s in get_args(get_type_hints(TrainingConfig)["schedule"]) if s != "one_cycle"]
 SAMPLING = ("linear", "exponential", "inverse_sigmoid")
 
 
@@ -40,6 +40,14 @@ def test_the_rate_rises_over_the_warmup_and_never_after(schedule: str, warmup: i
     assert all(later <= earlier + 1e-12 for earlier, later in itertools.pairwise(after))
     assert all(0 <= factor <= 1 for factor in found)
     assert max(found) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("warmup", [0, 12])
+def test_one_cycle_rises_over_its_first_part_and_ends_near_0(warmup: int) -> None:
+    found = factors("one_cycle", warmup, TOTAL + 5)
+    assert found[0] == pytest.approx(1 / 25) and found[12] == pytest.approx(1.0)
+    assert found[:13] == sorted(found[:13]) and found[12:] == sorted(found[12:], reverse=True)
+    assert found[TOTAL] == found[-1] == pytest.approx(1e-4)
 
 
 @pytest.mark.parametrize("schedule", ["constant", "plateau"])

@@ -15,7 +15,7 @@ from seqkit.tasks.ner import NerConfig, NerTask, Sentence
 from seqkit.tasks.ner.pipeline import NerPipeline
 
 import seqkit
-from seqkit.config import from_dict, merge
+from seqkit.config import from_dict, merge, to_dict
 from seqkit.data.tag_schemes import check_tags
 from seqkit.errors import ConfigError, DataError
 from seqkit.predicting import predict_window
@@ -261,3 +261,16 @@ def test_recipes_are_settings_of_the_task(name: str) -> None:
 def test_the_built_in_sample_is_learned(tmp_path: Path) -> None:
     trained = seqkit.train("ner", out=tmp_path / "run")
     assert trained.metrics["scores"]["test"]["f1"] >= 0.95
+
+
+def test_words_of_the_scored_sentences_are_known_where_they_have_a_vector(tmp_path: Path) -> None:
+    file = tmp_path / "vectors.txt"
+    file.write_text("ada 1 2 3\nturing 4 5 6\nunused 7 8 9\n", encoding="utf-8")
+    config = from_dict(NerConfig, merge(SMALL, {"model": {"vectors": str(file)}}))
+    others = [Sentence(("Turing", "slept"), ("B-PER", "O"))]
+    words = TASK.fit(config, TEN, others).features.words
+    assert "turing" in words and not {"slept", "unused"} & set(words.index)
+    seldom = [*TEN, Sentence(("Turing",), ("B-PER",))]
+    strict = from_dict(NerConfig, merge(to_dict(config), {"data": {"min_count": 9}}))
+    made = TASK.fit(strict, seldom)
+    assert "turing" in made.features.words and not made.model.vectors.seen_once.any()

@@ -175,3 +175,13 @@ def test_reviews_of_one_film_stay_on_one_side_of_the_split(tmp_path: Path) -> No
     films = [{review.topic for review in part} for part in (splits.train, splits.dev)]
     assert len(splits.dev) == 16 and films[0].isdisjoint(films[1])
     assert films[0] | films[1] == {f"http://film/{n}" for n in range(5)}
+
+
+def test_words_of_the_scored_texts_are_known_where_they_have_a_vector(tmp_path: Path) -> None:
+    (tmp_path / "v.txt").write_text("good 1 2\ngrand 3 4\nunused 5 6\n", encoding="utf-8")
+    config = from_dict(SentimentConfig, {**TINY, "model": {"vectors": str(tmp_path / "v.txt")}})
+    built = TASK.fit(config, TRAIN, [Review("a grand, dull film", "pos")])
+    assert "grand" in built.codec.vocabulary
+    assert not {"dull", "unused"} & set(built.codec.vocabulary.index)
+    row = built.codec.vocabulary.index["grand"]
+    assert built.model.embedding.table.weight[row].tolist() == [3.0, 4.0]

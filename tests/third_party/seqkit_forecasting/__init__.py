@@ -78,7 +78,9 @@ class ForecastingTask(Task[ForecastingConfig, Window]):
         source = ", ".join(map(str, files.values())) or "built-in sample"
         return Splits(**windows, source=source, notes=notes)
 
-    def fit(self, config: ForecastingConfig, train: Sequence[Window]) -> ForecastingPipeline:
+    def fit(
+        self, config: ForecastingConfig, train: Sequence[Window], others: Sequence[Window] = ()
+    ) -> ForecastingPipeline:
         """A pipeline that knows the mean and spread of the training series."""
         from .pipeline import ForecastingPipeline
 
