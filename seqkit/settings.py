@@ -58,6 +58,8 @@ class CoreConfig:
     """Share of values zeroed in training, on embeddings, between layers and before outputs (0 to 1)."""
     locked_dropout: bool = False
     """Whether an encoder's dropout keeps one mask for all steps of a sequence (variational dropout)."""
+    embedding_dropout: float = 0.0
+    """Share of words whose vector is zeroed throughout a batch, in training (0 to 1)."""
     weight_dropout: float = 0.0
     """Share of an encoder's recurrent weights zeroed for a batch, in training (0 to 1)."""
     init: Literal["auto", "torch", "keras", "identity"] = "auto"
@@ -72,6 +74,7 @@ class CoreConfig:
         faults.at_least(self, "hidden_size", 1, "unit")
         faults.at_least(self, "num_layers", 1, "layer")
         faults.fraction(self, "dropout")
+        faults.fraction(self, "embedding_dropout")
         faults.fraction(self, "weight_dropout")
         faults.at_least(self, "num_heads", 1, "head")
         heads_ok = self.num_heads >= 1 and self.hidden_size % self.num_heads == 0

@@ -27,6 +27,8 @@ class TokenEmbedding(nn.Module):
         scaled: Whether learned vectors are multiplied by sqrt(emb_size) (Vaswani et al. 2017, section 3.4): a table
             that is an output projection too has small entries, which a recurrent layer would hardly notice.
         init: Starting weights of the table, see `initialisation.py`.
+        dropout: Share of words whose vector is zeroed wherever it stands in a batch, in training; the others are
+            scaled by 1 / (1 - dropout) (embedding dropout, Gal & Ghahramani 2016, https://arxiv.org/abs/1512.05287).
 
     >>> TokenEmbedding("one_hot", 5)(torch.tensor([[1, 4]])).shape
     torch.Size([1, 2, 5])
@@ -42,8 +44,10 @@ class TokenEmbedding(nn.Module):
         scale_integer: bool = False,
         scaled: bool = False,
         init: str = "auto",
+        dropout: float = 0.0,
     ) -> None:
         super().__init__()
+        self.dropout = dropout
         if kind not in KINDS:
             raise UnknownNameError("embedding", kind, KINDS)
         self.kind = kind
@@ -60,6 +64,9 @@ class TokenEmbedding(nn.Module):
         """float [..., output_size] for int64 ids [...]."""
         if self.table is not None:
             vectors: Tensor = self.table(ids)
+            if self.training and self.dropout:
+                kept = nn.functional.dropout(vectors.new_ones(self.vocab_size), self.dropout)
+                vectors = vectors * kept[ids].unsqueeze(-1)
             return vectors if self.vector_scale == 1.0 else vectors * self.vector_scale
         if self.kind == "one_hot":
             return nn.functional.one_hot(ids, self.vocab_size).to(torch.get_default_dtype())

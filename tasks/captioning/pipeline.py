@@ -253,8 +253,9 @@ def _build_model(config: CaptioningConfig, vocab_size: int, backbone: Backbone) 
     source = PictureEncoder(backbone, model.hidden_size, model.dropout)
     scaled = model.cell != "transformer"  # a transformer scales its inputs itself
     embedding = TokenEmbedding(
-        "learned", vocab_size, model.emb_size, scaled=scaled, init=model.init
-    )
+        "learned", vocab_size, model.emb_size,
+        scaled=scaled, init=model.init, dropout=model.embedding_dropout,
+    )  # fmt: skip
     decoder = build_decoder(
         model.cell, embedding, model.hidden_size, model.num_layers,
         memory_size=source.output_size, state_size=source.output_size, state_layers=source.state_layers,

@@ -176,7 +176,7 @@ def build_network(
     rules = allowed_transitions(tags, scheme)
     table = TokenEmbedding(
         model.embedding, num_words, model.emb_size,
-        scale_integer=model.scale_integer, init=model.init,
+        scale_integer=model.scale_integer, init=model.init, dropout=model.embedding_dropout,
     )  # fmt: skip
     characters = build_characters(
         model.characters, num_chars, model.char_emb_size, model.char_size, model.dropout / 2

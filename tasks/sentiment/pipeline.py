@@ -261,6 +261,7 @@ def _build_model(config: SentimentConfig, vocab_size: int, num_labels: int) -> C
         model.emb_size,
         scale_integer=model.scale_integer,
         init=model.init,
+        dropout=model.embedding_dropout,
     )
     encoder = Encoder(
         model.cell, embedding.output_size, model.hidden_size, model.num_layers,

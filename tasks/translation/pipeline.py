@@ -189,4 +189,7 @@ def _build_model(config: TranslationConfig, src_size: int, tgt_size: int) -> Enc
 def _build_embedding(model: TranslationModel, vocab_size: int) -> TokenEmbedding:
     """A table of vectors; a transformer scales them itself."""
     scaled = model.cell != "transformer"
-    return TokenEmbedding("learned", vocab_size, model.emb_size, scaled=scaled, init=model.init)
+    return TokenEmbedding(
+        "learned", vocab_size, model.emb_size,
+        scaled=scaled, init=model.init, dropout=model.embedding_dropout,
+    )  # fmt: skip

@@ -88,3 +88,17 @@ def test_scaled_vectors_are_the_tables_rows_times_the_root_of_their_width() -> N
     embedding = TokenEmbedding("learned", 5, 4, scaled=True)
     assert embedding.table is not None
     torch.testing.assert_close(embedding(IDS), 2 * embedding.table.weight[IDS])
+
+
+def test_embedding_dropout_zeroes_a_word_everywhere_in_the_batch_and_only_in_training() -> None:
+    torch.manual_seed(0)
+    embedding = TokenEmbedding("learned", 200, 3, dropout=0.25)
+    assert embedding.table is not None
+    ids = torch.arange(1, 200).repeat(2, 1)
+    vectors = embedding(ids)
+    torch.testing.assert_close(vectors[0], vectors[1])
+    dropped = (vectors[0] == 0).all(dim=-1)
+    assert 0.15 < dropped.float().mean() < 0.35
+    wanted = embedding.table.weight[ids[0][~dropped]] / 0.75
+    torch.testing.assert_close(vectors[0][~dropped], wanted)
+    assert not (embedding.eval()(ids) == 0).all(dim=-1).any()
