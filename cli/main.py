@@ -14,6 +14,7 @@ from seqkit.errors import SeqkitError, UnknownNameError
 
 VERBS = {
     "train": "train a network and write a run folder",
+    "pretrain": "train a language model that other trainings can start from",
     "predict": "answer texts, pictures or files with a run",
     "evaluate": "score a run on labelled data",
     "tasks": "list the tasks that are installed, with their recipes",

@@ -65,6 +65,8 @@ class CoreConfig:
     init: Literal["auto", "torch", "keras", "identity"] = "auto"
     """Starting weights: torch's uniform, Keras' (orthogonal recurrence, Glorot input, zero bias), an identity
     recurrence, or auto: keras for all cells but rnn_relu, which takes identity."""
+    pretrained: str | None = None
+    """A run of `seqkit pretrain` that vectors and, where the sizes are the same, recurrent weights start from."""
     num_heads: int = 4
     """Attention heads of a transformer core; others ignore it."""
 
@@ -152,6 +154,9 @@ class TrainingConfig:
     """Batches whose gradients are summed before one update."""
     patience: int = 3
     """Epochs without a better dev metric before training stops (0: never)."""
+    adversarial: float = 0.0
+    """Length of the shift of a text's word vectors that the network must stand, in a second pass over each batch
+    (0: off; about the length of one word's vector is usual)."""
     ema: float = 0.0
     """Decay of an exponential moving average of the weights, which is then what is scored and kept (0: off; 0.999 is
     usual)."""
@@ -181,6 +186,7 @@ class TrainingConfig:
             "warmup_steps",
             "plateau_patience",
             "average_last",
+            "adversarial",
         ):
             faults.at_least(self, name, 0)
         for name in ("clip_norm", "patience", "threads", "seed"):

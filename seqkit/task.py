@@ -79,6 +79,8 @@ class Task(ABC, Generic[ConfigT, ExampleT]):
     """Key of the score that selects the best epoch; higher is better."""
     example: ClassVar[str]
     """An input that a first `seqkit predict` can be tried with; empty where a text makes no sense."""
+    pretrains: ClassVar[bool] = False
+    """Whether other tasks can start from its runs; `seqkit pretrain` then trains it."""
     Config: type[ConfigT]
     """Frozen dataclass of sections: `data` (a DataConfig), `model` (a CoreConfig), `training`, and your own."""
 

@@ -47,6 +47,17 @@ def load_weights(model: nn.Module, path: Path) -> None:
     Raises:
         RunError: if the file is missing, altered, or belongs to another network.
     """
+    state = read_weights(path)
+    _check_names(unique_state(model), state, path)
+    model.load_state_dict(state, strict=False)
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """The weights in a file by their names.
+
+    Raises:
+        RunError: if the file is missing or altered.
+    """
     from safetensors import SafetensorError, safe_open
 
     if not path.is_file():
@@ -61,8 +72,7 @@ def load_weights(model: nn.Module, path: Path) -> None:
         raise RunError(
             f"{path}: its weights have changed since seqkit wrote them (the stored sum differs)."
         )
-    _check_names(unique_state(model), state, path)
-    model.load_state_dict(state, strict=False)
+    return state
 
 
 def _check_names(expected: dict[str, Tensor], state: dict[str, Tensor], path: Path) -> None:

@@ -37,6 +37,10 @@ class Codec(ABC):
         """The text of the ids."""
 
     @abstractmethod
+    def index(self) -> dict[str, int]:
+        """Ids of the units by their names."""
+
+    @abstractmethod
     def __len__(self) -> int: ...
 
     @abstractmethod
@@ -77,6 +81,9 @@ class VocabularyCodec(Codec):
         if self.units == "joined":
             return join_words(words)
         return ("" if self.units == "char" else " ").join(words)
+
+    def index(self) -> dict[str, int]:
+        return self.vocabulary.index
 
     def __len__(self) -> int:
         return len(self.vocabulary)
@@ -129,6 +136,9 @@ class PieceCodec(Codec):
     def decode(self, ids: Sequence[int]) -> str:
         text: str = self._pieces.decode(list(ids))
         return text
+
+    def index(self) -> dict[str, int]:
+        return {self._pieces.id_to_piece(i): i for i in range(len(self))}
 
     def __len__(self) -> int:
         return int(self._pieces.get_piece_size())

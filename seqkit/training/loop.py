@@ -26,6 +26,7 @@ from seqkit.pipeline import Pipeline, Scores
 from seqkit.predicting import predict_window
 from seqkit.run import WEIGHTS, write_history
 from seqkit.settings import TrainingConfig
+from seqkit.training.adversarial import Adversary
 from seqkit.training.averaging import MovingAverage, State, copied_state, mean_state
 from seqkit.training.report import Reporter
 from seqkit.training.schedules import build_optimizer, build_schedule
@@ -99,6 +100,9 @@ class Trainer:
         self.accelerator = build_accelerator(config)
         self.device = self.accelerator.device
         self.average: MovingAverage | None = None
+        self.adversary = (
+            Adversary(pipeline.model, config.adversarial) if config.adversarial else None
+        )
         self.last_states: deque[State] = deque(maxlen=config.average_last)
 
     def fit(self, train: Sequence[Any], dev: Sequence[Any]) -> TrainingState:
@@ -201,6 +205,10 @@ class Trainer:
                     loss, count = model(batch)
                 counts.append(int(count))
                 self.accelerator.backward(loss / counts[0])
+                if self.adversary:
+                    with self.adversary.attacking(), self.accelerator.autocast():
+                        attacked, _ = model(batch)
+                    self.accelerator.backward(attacked / counts[0])
                 total, units = total + self._checked(loss), units + counts[-1]
                 self.reporter.batch_done(total / units)
             _scale_gradients(model, counts[0] / sum(counts))

@@ -23,6 +23,7 @@ from seqkit.nn import EncoderDecoder, TokenEmbedding
 from seqkit.nn.build import build_decoder
 from seqkit.pipeline import Pipeline, Scores
 from seqkit.prediction import Prediction
+from seqkit.transfer import Pretrained
 
 from .backbone import SMALL_CNN, Backbone, build_backbone
 from .captions import CaptionedPicture
@@ -222,7 +223,11 @@ def fit(config: CaptioningConfig, train: Sequence[CaptionedPicture]) -> Captioni
     texts = [_plain(caption) for picture in train for caption in picture.captions]
     codec = build_codec(data.units, texts, vocab_size=data.vocab_size, min_count=data.min_count)
     backbone = build_backbone(model.backbone, model.weights, model.features == "grid")
-    return CaptioningPipeline(config, codec, backbone, frozen=_is_frozen(config))
+    pipeline = CaptioningPipeline(config, codec, backbone, frozen=_is_frozen(config))
+    if model.pretrained:
+        embedding = pipeline.model.decoder.embedding
+        pipeline.notes = [Pretrained.open(model.pretrained).start(embedding, codec.index())]
+    return pipeline
 
 
 def load(config: CaptioningConfig, folder: Path) -> CaptioningPipeline:

@@ -20,6 +20,7 @@ from seqkit.files import read_json
 from seqkit.metrics.spans import entity_scores
 from seqkit.pipeline import Pipeline, Scores
 from seqkit.prediction import Alternative, Prediction
+from seqkit.transfer import Pretrained
 
 from .config import NerConfig
 from .entities import entities_of, marked
@@ -202,6 +203,11 @@ def fit(
         raise DataError("The training data holds no entity: every tag is O.")
     features, once = learn_features((s.tokens for s in train), config.data.min_count)
     model = config.model
+    if model.pretrained:
+        pipeline = NerPipeline(config, features, types, once)
+        table, known = pipeline.model.vectors.table, features.words.ordinary()
+        pipeline.notes = [Pretrained.open(model.pretrained).start(table, known)]
+        return pipeline
     if not model.vectors:
         return NerPipeline(config, features, types, once)
     path = Path(model.vectors)

@@ -40,7 +40,7 @@ class SentimentData(DataConfig):
 
 @dataclass(frozen=True)
 class SentimentModel(CoreConfig):
-    """The network: embedding -> encoder -> pooling -> head."""
+    """The network: embedding -> encoder -> pooling -> head. From `pretrained` it takes units, cell and sizes too."""
 
     bidirectional: bool = True
     """Whether the text is read in both directions."""
@@ -68,6 +68,9 @@ class SentimentModel(CoreConfig):
         faults.at_least(self, "tbptt_steps", 0, "steps")
         if self.tbptt_steps and self.bidirectional:
             faults.add("tbptt_steps", "needs `model.bidirectional` to be false", self.tbptt_steps)
+        if self.pretrained and (self.vectors or self.embedding != "learned"):
+            rule = "brings its own vectors, so it excludes `model.vectors` and other embeddings"
+            faults.add("pretrained", rule, repr(self.pretrained))
         if self.vectors and self.embedding != "learned":
             faults.add("vectors", "needs `model.embedding` to be learned", self.embedding)
         return faults

@@ -23,6 +23,7 @@ from seqkit.metrics.classification import classification_scores
 from seqkit.nn import Classifier, Encoder, Pooling, TokenEmbedding
 from seqkit.pipeline import Pipeline, Scores
 from seqkit.prediction import Alternative, Prediction
+from seqkit.transfer import Pretrained
 
 from .config import SentimentConfig
 from .reading import Review
@@ -227,6 +228,8 @@ def fit(
         min_count=data.min_count,
         lowercase=data.lowercase,
     )
+    if model.pretrained:
+        return _pretrained(config, Pretrained.open(model.pretrained), labels)
     if not model.vectors:
         return SentimentPipeline(config, codec, labels)
     path = Path(model.vectors)
@@ -240,6 +243,23 @@ def fit(
     pipeline.notes = [
         start_from_vectors(pipeline.model.embedding, path, words, freeze=model.freeze_vectors)
     ]
+    return pipeline
+
+
+def _pretrained(
+    config: SentimentConfig, source: Pretrained, labels: Sequence[str]
+) -> SentimentPipeline:
+    """A pipeline with the vocabulary, cell and sizes of a pretraining run, and its weights."""
+    theirs = source.model
+    resolved = dataclasses.replace(
+        config.model, cell=theirs.cell, emb_size=theirs.emb_size, hidden_size=theirs.hidden_size,
+        num_layers=theirs.num_layers, bidirectional=theirs.bidirectional,
+    )  # fmt: skip
+    pipeline = SentimentPipeline(dataclasses.replace(config, model=resolved), source.codec, labels)
+    network = pipeline.model
+    assert isinstance(network.embedding, TokenEmbedding)
+    units = source.codec.index()
+    pipeline.notes = [source.start(network.embedding, units, network.encoder)]
     return pipeline
 
 

@@ -22,6 +22,7 @@ from seqkit.nn import Encoder, EncoderDecoder, SourceEncoder, TokenEmbedding
 from seqkit.nn.build import build_decoder
 from seqkit.pipeline import Pipeline, Scores
 from seqkit.prediction import Alternative, Prediction
+from seqkit.transfer import Pretrained
 
 from .config import TranslationConfig, TranslationModel
 from .reading import Pair
@@ -137,9 +138,16 @@ def fit(config: TranslationConfig, train: Sequence[Pair]) -> TranslationPipeline
     sources, targets = [pair.src for pair in train], [pair.tgt for pair in train]
     if config.data.joint:
         joint = _build_codec(config, sources + targets)
-        return TranslationPipeline(config, {"source": joint, "target": joint})
-    codecs = {"source": _build_codec(config, sources), "target": _build_codec(config, targets)}
-    return TranslationPipeline(config, codecs)
+        codecs = {"source": joint, "target": joint}
+    else:
+        codecs = {"source": _build_codec(config, sources), "target": _build_codec(config, targets)}
+    pipeline = TranslationPipeline(config, codecs)
+    if config.model.pretrained:
+        source = pipeline.model.source
+        assert isinstance(source, SourceEncoder) and isinstance(source.embedding, TokenEmbedding)
+        pretrained, units = Pretrained.open(config.model.pretrained), codecs["source"].index()
+        pipeline.notes = [pretrained.start(source.embedding, units, source.encoder)]
+    return pipeline
 
 
 def load(config: TranslationConfig, folder: Path) -> TranslationPipeline:

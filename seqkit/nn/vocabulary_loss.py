@@ -1,0 +1,90 @@
+"""Cross-entropy over a large vocabulary without ever holding the logits of all steps.
+
+Logits [steps, vocab_size] are the largest tensor of a language model by far. Here they are made, turned into
+gradients and forgotten a block of steps at a time; a random part of the vocabulary makes training cheaper still.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+BLOCK = 1024
+"""Steps whose logits exist at the same time."""
+
+
+def linear_cross_entropy(features: Tensor, weight: Tensor, bias: Tensor, targets: Tensor) -> Tensor:
+    """Cross-entropy of `features @ weight.T + bias`, summed over the steps, in nats.
+
+    Args:
+        features: float [steps, size].
+        weight: float [vocab_size, size].
+        bias: float [vocab_size].
+        targets: int64 [steps].
+
+    >>> weight, targets = torch.zeros(4, 2), torch.tensor([0, 1, 3])
+    >>> linear_cross_entropy(torch.zeros(3, 2), weight, torch.zeros(4), targets) / 3
+    tensor(1.3863)
+    """
+    loss: Tensor = _LinearCrossEntropy.apply(features, weight, bias, targets)
+    return loss
+
+
+class _LinearCrossEntropy(torch.autograd.Function):
+    """Gradients are made on the way forwards, where the block's logits are at hand."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, features: Tensor, weight: Tensor, bias: Tensor, targets: Tensor
+    ) -> Tensor:
+        wanted = any(ctx.needs_input_grad)
+        grads = [torch.zeros_like(part) for part in (features, weight, bias)] if wanted else []
+        total = features.new_zeros(())
+        for start in range(0, len(features), BLOCK):
+            block, labels = features[start : start + BLOCK], targets[start : start + BLOCK]
+            log_probs = torch.addmm(bias, block, weight.t()).log_softmax(dim=1)
+            rows = torch.arange(len(labels), device=labels.device)
+            total -= log_probs[rows, labels].sum()
+            if wanted:
+                errors = log_probs.exp_()
+                errors[rows, labels] -= 1
+                torch.mm(errors, weight, out=grads[0][start : start + BLOCK])
+                grads[1].addmm_(errors.t(), block)
+                grads[2] += errors.sum(dim=0)
+        ctx.save_for_backward(*grads)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, upstream: Tensor) -> Any:
+        return *(grad * upstream for grad in ctx.saved_tensors), None
+
+
+def sampled_cross_entropy(
+    features: Tensor,
+    weight: Tensor,
+    bias: Tensor,
+    targets: Tensor,
+    frequencies: Tensor,
+    samples: int,
+) -> Tensor:
+    """An estimate of `linear_cross_entropy`: each target against units drawn once for all steps.
+
+    A unit drawn stands for all that were not, so its probability is divided by how often it is drawn on average; the sum
+    over the vocabulary is then right on average (Bengio & Senecal 2003; Jean et al. 2015, section 3,
+    https://arxiv.org/abs/1412.2007). A unit drawn that is the target itself does not count.
+
+    Args:
+        features, weight, bias, targets: As for `linear_cross_entropy`.
+        frequencies: Probability of each unit in the text, float [vocab_size]; units are drawn from its power 3/4.
+        samples: Units drawn, with replacement.
+    """
+    proposal = frequencies.pow(0.75)
+    expected = samples * proposal / proposal.sum()
+    drawn = torch.multinomial(proposal, samples, replacement=True)
+    offset = bias[drawn] - expected[drawn].log()
+    others = torch.addmm(offset, features, nn.functional.embedding(drawn, weight).t())
+    others = others.masked_fill(drawn == targets.unsqueeze(1), -torch.inf)
+    own = (features * nn.functional.embedding(targets, weight)).sum(dim=1) + bias[targets]
+    return (torch.logaddexp(others.logsumexp(dim=1), own) - own).sum()

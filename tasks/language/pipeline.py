@@ -1,0 +1,159 @@
+"""A language model at work: cut, number, foretell, score."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from seqkit.data.batch import Batch, pad
+from seqkit.data.codecs import Codec, VocabularyCodec, build_codec, load_codec
+from seqkit.data.vectors import start_from_vectors, vector_size
+from seqkit.data.vocabulary import Vocabulary
+from seqkit.errors import ConfigError, DataError
+from seqkit.generation import unit_names
+from seqkit.nn import Encoder, TokenEmbedding
+from seqkit.nn.language_model import LanguageModel
+from seqkit.pipeline import Pipeline, Scores
+from seqkit.prediction import Alternative, Prediction
+
+from .config import LanguageConfig
+from .reading import cleaned
+
+BOS, EOS = Vocabulary.bos_idx, Vocabulary.eos_idx
+NEVER = [Vocabulary.pad_idx, Vocabulary.unk_idx, BOS]
+"""What no text goes on with."""
+
+
+class LanguagePipeline(Pipeline[str, list[int], Batch]):
+    """Text -> ids -> recurrent layers -> the next ids.
+
+    Args:
+        config: Settings.
+        codec: Cuts texts and numbers the units.
+        frequencies: Probability of each unit in the training texts, float [vocab_size].
+    """
+
+    model: LanguageModel
+
+    def __init__(
+        self, config: LanguageConfig, codec: Codec, frequencies: Tensor | None = None
+    ) -> None:
+        self.config = config
+        self.codec = codec
+        model = config.model
+        if frequencies is None:  # they come with the weights
+            frequencies = torch.full((len(codec),), 1 / len(codec))
+        embedding = TokenEmbedding(
+            "learned", len(codec), model.emb_size, init=model.init, dropout=model.embedding_dropout
+        )
+        encoder = Encoder(
+            model.cell, model.emb_size, model.hidden_size, model.num_layers,
+            bidirectional=model.bidirectional, dropout=model.dropout, init=model.init,
+            locked=model.locked_dropout, weight_dropout=model.weight_dropout,
+        )  # fmt: skip
+        self.model = LanguageModel(embedding, encoder, frequencies, model.samples, model.dropout)
+
+    def save(self, folder: Path) -> None:
+        self.codec.save(folder, "text")
+
+    def encode(self, example: str) -> list[int]:
+        return [BOS, *self.codec.encode(example), EOS]
+
+    def encode_input(self, raw: Any) -> list[int]:
+        if not isinstance(raw, str):
+            raise DataError(f"A language model reads texts, got {type(raw).__name__}: {raw!r}.")
+        return self.encode(cleaned(raw))
+
+    def raw_input(self, example: str) -> str:
+        return example
+
+    def length(self, item: list[int]) -> int:
+        return len(item)
+
+    def collate(self, items: Sequence[list[int]]) -> Batch:
+        return pad(items)
+
+    def loss(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        return self.model.loss(batch)
+
+    def predict(self, items: Sequence[list[int]], batch: Batch) -> list[Prediction]:
+        log_probs = self.model.log_probs(batch).tolist()
+        steps = self.config.model.continuation
+        open_ended = Batch(batch.values, batch.lengths - 1)
+        found = (
+            self.model.continued(open_ended, steps, NEVER, EOS).tolist()
+            if steps
+            else [[]] * len(items)
+        )
+        return [self._prediction(*row) for row in zip(items, log_probs, found, strict=True)]
+
+    def score(self, examples: Sequence[str], predictions: Sequence[Prediction]) -> Scores:
+        units = sum(len(p.detail["tokens"]) + 1 for p in predictions)
+        log_prob = sum(p.score or 0.0 for p in predictions) / max(1, units)
+        signature = (
+            f"mean log-probability of {units} units and perplexity, read forwards, with end marks, "
+            f"{len(self.codec)} units known"
+        )
+        return Scores({"log_prob": log_prob, "perplexity": math.exp(-log_prob)}, signature)
+
+    def summary(self) -> dict[str, Any]:
+        return {"vocabulary": len(self.codec)}
+
+    def _prediction(self, item: list[int], log_prob: float, found: list[int]) -> Prediction:
+        mean = log_prob / (len(item) - 1)
+        output = self.codec.decode(found[: found.index(EOS)] if EOS in found else found)
+        detail = {
+            "perplexity": round(math.exp(-mean), 4),
+            "tokens": unit_names(self.codec, item[1:-1]),
+        }
+        alternatives = [Alternative(output, log_prob, math.exp(mean))]
+        return Prediction(None, output, log_prob, math.exp(mean), alternatives, detail, output)
+
+
+def fit(config: LanguageConfig, train: Sequence[str]) -> LanguagePipeline:
+    """A pipeline with the vocabulary of the training texts.
+
+    Raises:
+        ConfigError: if pretrained vectors are asked for with units other than words.
+        DataError: if sentencepiece cannot learn from the texts.
+    """
+    data, model = config.data, config.model
+    if model.vectors and data.units not in ("word", "word_only"):
+        raise ConfigError(
+            f"`model.vectors` holds vectors of words, so `data.units` must be word or word_only, got {data.units}."
+        )
+    codec = build_codec(
+        data.units,
+        train,
+        vocab_size=data.vocab_size,
+        min_count=data.min_count,
+        lowercase=data.lowercase,
+    )
+    counts = Counter(i for text in train for i in (*codec.encode(text), BOS, EOS))
+    frequencies = torch.tensor([float(counts[i]) for i in range(len(codec))])
+    frequencies /= frequencies.sum()
+    if not model.vectors:
+        return LanguagePipeline(config, codec, frequencies)
+    assert isinstance(codec, VocabularyCodec)
+    path = Path(model.vectors)
+    resolved = dataclasses.replace(model, emb_size=vector_size(path))
+    pipeline = LanguagePipeline(dataclasses.replace(config, model=resolved), codec, frequencies)
+    words = codec.vocabulary.ordinary()
+    pipeline.notes = [start_from_vectors(pipeline.model.embedding, path, words, freeze=False)]
+    return pipeline
+
+
+def load(config: LanguageConfig, folder: Path) -> LanguagePipeline:
+    """The pipeline that `LanguagePipeline.save` wrote.
+
+    Raises:
+        RunError: if a file is missing or unreadable.
+    """
+    return LanguagePipeline(config, load_codec(folder, "text"))

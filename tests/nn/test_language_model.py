@@ -1,0 +1,100 @@
+"""Language models: their loss over a large vocabulary, and that no direction sees what it foretells."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from seqkit.data.batch import pad
+from seqkit.nn import Encoder, TokenEmbedding, vocabulary_loss
+from seqkit.nn.language_model import LanguageModel
+from seqkit.nn.vocabulary_loss import linear_cross_entropy, sampled_cross_entropy
+
+VOCAB, SIZE = 11, 4
+
+
+def arguments(steps: int, dtype: torch.dtype = torch.float64) -> tuple[list[Tensor], Tensor]:
+    torch.manual_seed(0)
+    parts = [torch.randn(*shape, dtype=dtype, requires_grad=True)
+             for shape in ((steps, SIZE), (VOCAB, SIZE), (VOCAB,))]  # fmt: skip
+    return parts, torch.randint(VOCAB, (steps,))
+
+
+def language_model(bidirectional: bool = True, samples: int = 0) -> LanguageModel:
+    torch.manual_seed(0)
+    encoder = Encoder("gru", SIZE, 5, bidirectional=bidirectional)
+    frequencies = torch.rand(VOCAB).softmax(0)
+    return LanguageModel(TokenEmbedding("learned", VOCAB, SIZE), encoder, frequencies, samples)
+
+
+def test_the_blocked_loss_and_its_gradients_are_those_of_torch(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(vocabulary_loss, "BLOCK", 3)
+    parts, targets = arguments(8)
+    features, weight, bias = parts
+    loss = linear_cross_entropy(features, weight, bias, targets)
+    logits = nn.functional.linear(features, weight, bias)
+    wanted = nn.functional.cross_entropy(logits, targets, reduction="sum")
+    torch.testing.assert_close(loss, wanted)
+    found = torch.autograd.grad(2 * loss, parts)
+    torch.testing.assert_close(found, torch.autograd.grad(2 * wanted, parts))
+
+
+def test_many_samples_come_near_the_exact_loss() -> None:
+    parts, targets = arguments(6)
+    frequencies = torch.rand(VOCAB, dtype=torch.float64).softmax(0)
+    sampled = sampled_cross_entropy(*parts, targets, frequencies, samples=200_000)
+    exact = linear_cross_entropy(*parts, targets)
+    torch.testing.assert_close(sampled, exact, rtol=0.02, atol=0.0)
+
+
+def test_learning_from_samples_comes_near_the_exact_distribution() -> None:
+    torch.manual_seed(0)
+    weight, features = torch.zeros(VOCAB, 1), torch.ones(1, 1)
+    bias = torch.zeros(VOCAB, requires_grad=True)
+    frequencies = torch.arange(1.0, VOCAB + 1) / sum(range(1, VOCAB + 1))
+    optimizer = torch.optim.SGD([bias], lr=0.02)
+    for _ in range(400):
+        targets = torch.multinomial(frequencies, 16, replacement=True)
+        optimizer.zero_grad()
+        sampled_cross_entropy(
+            features.expand(16, 1), weight, bias, targets, frequencies, samples=4
+        ).backward()
+        optimizer.step()
+    learned = bias.detach().softmax(0)
+    assert (learned - frequencies).abs().max() < 0.06
+    assert (torch.full((VOCAB,), 1 / VOCAB) - frequencies).abs().max() > 0.07
+
+
+def test_no_direction_sees_the_unit_that_it_foretells() -> None:
+    model = language_model().double().eval()
+    row = [2, 5, 6, 7, 8, 3]
+    changed = [2, 5, 6, 9, 8, 3]
+    features, _ = model(pad([row]))
+    other, targets = model(pad([changed]))
+    forwards, backwards = (features - other).abs().sum(1).split(5)
+    assert targets.tolist() == [5, 6, 9, 8, 3, 2, 5, 6, 9, 8]
+    assert (forwards > 0).tolist() == [False, False, False, True, True]  # reads up to the step
+    assert (backwards > 0).tolist() == [True, True, True, False, False]
+
+
+def test_log_probabilities_and_continuations_do_not_depend_on_neighbours() -> None:
+    model = language_model().eval()
+    rows = [[2, 5, 6, 3], [2, 7, 8, 9, 10, 5, 3], [2, 3]]
+    together = model.log_probs(pad(rows))
+    alone = torch.cat([model.log_probs(pad([row])) for row in rows])
+    torch.testing.assert_close(together, alone)
+    texts = [row[:-1] for row in rows]
+    found = model.continued(pad(texts), 5, [0, 1, 2], eos_idx=3)
+    for text, wanted in zip(texts, found.tolist(), strict=True):
+        assert model.continued(pad([text]), 5, [0, 1, 2], eos_idx=3)[0].tolist() == wanted
+
+
+def test_the_exact_loss_is_the_sum_of_both_directions_log_probabilities() -> None:
+    model = language_model(bidirectional=False).eval()
+    rows = pad([[2, 5, 6, 3], [2, 7, 3]])
+    loss, count = model.loss(rows)
+    torch.testing.assert_close(loss, -model.log_probs(rows).sum())
+    assert count == 5
