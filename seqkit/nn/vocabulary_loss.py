@@ -71,8 +71,8 @@ def sampled_cross_entropy(
 ) -> Tensor:
     """An estimate of `linear_cross_entropy`: each target against units drawn once for all steps.
 
-    A unit drawn stands for all that were not, so its probability is divided by how often it is drawn on average; the sum
-    over the vocabulary is then right on average (Bengio & Senecal 2003; Jean et al. 2015, section 3,
+    A unit drawn stands for all that were not, so its probability is divided by how often it is drawn on average; the
+    sum over the vocabulary is then right on average (Bengio & Senecal 2003; Jean et al. 2015, section 3,
     https://arxiv.org/abs/1412.2007). A unit drawn that is the target itself does not count.
 
     Args:
