@@ -9,6 +9,7 @@ from typing import Any
 
 from seqkit.config import from_dict, merge, read_yaml
 from seqkit.errors import ConfigError
+from seqkit.recipes import fill_needs
 from seqkit.registry import get_task, task_names
 from seqkit.task import Task
 
@@ -28,6 +29,8 @@ def run(argv: Sequence[str]) -> int:
         parser.print_help()
         return 0
     config, options = parse_settings(parser, argv[1:], task.Config)
+    if recipe := options["recipe"]:
+        config = fill_needs(config, task.recipe_needs(recipe), recipe)
     return _train(task, config, options)
 
 

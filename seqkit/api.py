@@ -22,6 +22,7 @@ from seqkit.errors import ConfigError, DataError
 from seqkit.pipeline import Pipeline, Scores
 from seqkit.predicting import predict_stream
 from seqkit.prediction import Prediction
+from seqkit.recipes import fill_needs
 from seqkit.registry import get_task
 from seqkit.run import (
     CURVES,
@@ -94,6 +95,8 @@ def train(
     elif data is not None and frame is None:
         values = merge(values, {"data": {"path": str(data)}})
     resolved = from_dict(chosen.Config, values)
+    if recipe and frame is None:
+        resolved = fill_needs(resolved, chosen.recipe_needs(recipe), recipe)
     splits = chosen.read_frame(resolved, frame) if frame is not None else chosen.read(resolved)
     return train_on(chosen, resolved, splits, out=out, overwrite=overwrite, reporter=reporter)
 

@@ -146,6 +146,14 @@ class Task(ABC, Generic[ConfigT, ExampleT]):
         Raises:
             UnknownNameError: if the task has no such recipe.
         """
+        return {key: value for key, value in self._recipe_file(name).items() if key != "needs"}
+
+    def recipe_needs(self, name: str) -> dict[str, dict[str, str]]:
+        """The public files that a recipe is for, by setting, see `recipes.py`."""
+        needs: dict[str, dict[str, str]] = self._recipe_file(name).get("needs", {})
+        return needs
+
+    def _recipe_file(self, name: str) -> dict[str, Any]:
         folder = self._recipe_folder()
         if folder is None or name not in self.recipe_names():
             raise UnknownNameError(f"recipe of {self.name}", name, self.recipe_names())

@@ -182,7 +182,7 @@ def test_help_lists_every_setting_with_its_meaning_and_default(
             "`training.epochs` must be a whole number, got 'x'.",
         ),
         (["train", "sentiment", "--training.device", "tpu"], "`training.device` must be one of"),
-        (["train", "sentiment", "--recipe", "imbd"], "Did you mean 'imdb'?"),
+        (["train", "sentiment", "--recipe", "imdb-lsmt"], "Did you mean 'imdb-lstm'?"),
         (["train", "sentiment", "--config", "none.yaml"], "none.yaml: no such settings file"),
         (["train", "sentiment", "--data", "none.csv"], "none.csv: no such file or folder"),
         (["train", "sentiment", "positive"], "Unexpected argument 'positive'"),

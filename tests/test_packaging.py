@@ -70,6 +70,12 @@ def test_every_recipe_is_a_valid_configuration_without_a_path(task: str, recipe:
     chosen = get_task(task)
     config = from_dict(chosen.Config, chosen.recipe(recipe))
     assert config.data.path is None
+    for setting, need in chosen.recipe_needs(recipe).items():
+        section, field = setting.split(".")
+        assert hasattr(getattr(config, section), field)
+        words = need["get"].split()
+        assert need["file"].startswith(words[words.index("--out") + 1])
+        assert words[0] == "seqkit" or (words[0] == "python" and (ROOT / words[1]).is_file())
 
 
 def test_ci_runs_the_test_command_of_the_readme() -> None:

@@ -72,7 +72,7 @@ class Classifier(nn.Module):
         self.encoder = encoder
         self.pooling = pooling
         self.dropout = nn.Dropout(dropout)
-        self.head = nn.Linear(encoder.output_size, num_outputs)
+        self.head = nn.Linear(pooling.output_size, num_outputs)
         initialise_linear(self.head, init)
 
     def forward(self, batch: Batch, state: State | None = None) -> tuple[Tensor, Tensor | None]:

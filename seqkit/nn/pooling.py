@@ -9,7 +9,7 @@ from seqkit.errors import UnknownNameError
 from seqkit.nn.encoder import Encoded
 from seqkit.nn.masks import masked_softmax
 
-KINDS = ("last", "max", "mean", "attention")
+KINDS = ("last", "max", "mean", "attention", "max_mean", "max_mean_attention")
 
 
 class Pooling(nn.Module):
@@ -17,8 +17,12 @@ class Pooling(nn.Module):
 
     Args:
         kind: `last` (each direction's own final state, top layer), `max`, `mean`, or `attention` (a learned
-            weighted mean, Yang et al. 2016, section 2.2, https://aclanthology.org/N16-1174).
+            weighted mean, Yang et al. 2016, section 2.2, https://aclanthology.org/N16-1174); `max_mean` and
+            `max_mean_attention` put these side by side (concat pooling, Howard & Ruder 2018).
         size: Width of the encoder's output.
+
+    Attributes:
+        output_size: Width of the vector.
 
     Raises:
         UnknownNameError: if the kind is unknown.
@@ -28,22 +32,31 @@ class Pooling(nn.Module):
         super().__init__()
         if kind not in KINDS:
             raise UnknownNameError("pooling", kind, KINDS)
-        self.kind = kind
-        if kind == "attention":
+        self.parts = kind.split("_")
+        self.output_size = size * len(self.parts)
+        if "attention" in self.parts:
             self.hidden = nn.Linear(size, size)
             self.energy = nn.Linear(size, 1, bias=False)
 
     def forward(self, encoded: Encoded) -> tuple[Tensor, Tensor | None]:
-        """(pooled [batch, size]; attention weights [batch, len] for `attention`, else None)."""
+        """(pooled [batch, output_size]; attention weights [batch, len] where there is attention, else None)."""
+        weights = self._attention(encoded) if "attention" in self.parts else None
+        pooled = [self._pooled(part, encoded, weights) for part in self.parts]
+        return torch.cat(pooled, dim=-1), weights
+
+    def _attention(self, encoded: Encoded) -> Tensor:
+        scores = self.energy(torch.tanh(self.hidden(encoded.memory))).squeeze(-1)
+        return masked_softmax(scores, encoded.mask)
+
+    def _pooled(self, part: str, encoded: Encoded, weights: Tensor | None) -> Tensor:
+        """float [batch, size]."""
         memory, mask = encoded.memory, encoded.mask
-        if self.kind == "last":
-            return encoded.state[0][-1], None
-        if self.kind == "max":
-            return memory.masked_fill(~mask.unsqueeze(-1), torch.finfo(memory.dtype).min).amax(
-                dim=1
-            ), None
-        if self.kind == "mean":
-            return memory.sum(dim=1) / mask.sum(dim=1, keepdim=True).clamp(min=1).to(memory), None
-        scores = self.energy(torch.tanh(self.hidden(memory))).squeeze(-1)
-        weights = masked_softmax(scores, mask)
-        return torch.bmm(weights.unsqueeze(1), memory).squeeze(1), weights
+        if part == "last":
+            return encoded.state[0][-1]
+        if part == "max":
+            lowest = torch.finfo(memory.dtype).min
+            return memory.masked_fill(~mask.unsqueeze(-1), lowest).amax(dim=1)
+        if part == "mean":
+            return memory.sum(dim=1) / mask.sum(dim=1, keepdim=True).clamp(min=1).to(memory)
+        assert weights is not None
+        return torch.bmm(weights.unsqueeze(1), memory).squeeze(1)

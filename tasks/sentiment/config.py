@@ -55,8 +55,8 @@ class SentimentModel(CoreConfig):
     and test texts that have a vector are known too."""
     freeze_vectors: bool = False
     """Whether pretrained vectors stay as they are."""
-    pooling: Literal["last", "max", "mean", "attention"] = "max"
-    """How the encoder's outputs become one vector."""
+    pooling: Literal["last", "max", "mean", "attention", "max_mean", "max_mean_attention"] = "max"
+    """How the encoder's outputs become one vector; several ways stand side by side."""
     head: Literal["softmax", "sigmoid"] = "softmax"
     """One output a label, or a single sigmoid unit (two labels only)."""
     tbptt_steps: int = 0
