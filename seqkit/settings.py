@@ -100,6 +100,13 @@ class GeneratorConfig(CoreConfig):
     input_feeding: bool = False
     """Whether a step also reads what the step before made of its attention; slower, as training then goes
     step by step. A transformer ignores it."""
+    conditional: bool = False
+    """Whether what was attended to enters the recurrence by a second cell (with gru: the conditional GRU); slower, as
+    with input feeding. A transformer ignores it."""
+    deep_output: bool = False
+    """Whether the output also sees the unit before it. A transformer ignores it."""
+    doubly_stochastic: float = 0.0
+    """Weight of a penalty on source places that get more or less than 1 of attention over a whole sentence (0: off)."""
     label_smoothing: float = 0.0
     """Probability spread over the whole vocabulary in the training target (0 to 1)."""
     sampling: Literal["none", "linear", "exponential", "inverse_sigmoid"] = "none"
@@ -116,6 +123,9 @@ class GeneratorConfig(CoreConfig):
         faults = super().faults()
         faults.at_least(self, "emb_size", 1, "number")
         faults.fraction(self, "label_smoothing")
+        faults.at_least(self, "doubly_stochastic", 0)
+        if self.conditional and self.attention == "none":
+            faults.add("conditional", "needs `model.attention` to be other than none", True)
         faults.fraction(self, "sampling_start", below_one=False)
         faults.fraction(self, "sampling_end", below_one=False)
         faults.at_least(self, "sampling_steps", 1, "step")

@@ -17,6 +17,8 @@ def build_decoder(
     state_layers: int,
     attention: str = "additive",
     input_feeding: bool = False,
+    conditional: bool = False,
+    deep_output: bool = False,
     tied: bool = False,
     dropout: float = 0.0,
     init: str = "auto",
@@ -34,6 +36,7 @@ def build_decoder(
             no use for it.
         attention: `none`, `dot`, `scaled_dot`, `general` or `additive`; a transformer has its own.
         input_feeding: Whether a step reads the features of the one before; recurrent cells only.
+        conditional, deep_output: See `RecurrentDecoder`; recurrent cells only.
         tied: Whether the vocabulary projection is the embedding's table.
         dropout: Share of values zeroed in training.
         init: Starting weights of recurrent layers.
@@ -47,5 +50,6 @@ def build_decoder(
     return RecurrentDecoder(
         embedding, cell, hidden_size, num_layers,
         memory_size=memory_size, state_size=state_size, state_layers=state_layers,
-        attention=attention, input_feeding=input_feeding, tied=tied, dropout=dropout, init=init,
+        attention=attention, input_feeding=input_feeding, conditional=conditional,
+        deep_output=deep_output, tied=tied, dropout=dropout, init=init,
     )  # fmt: skip

@@ -12,6 +12,7 @@ from typing import Protocol, TypeVar
 import torch
 from torch import Tensor, nn
 
+from seqkit.errors import ConfigError
 from seqkit.nn.attention import Attention
 from seqkit.nn.bridge import Bridge
 from seqkit.nn.cells import State, get_cell
@@ -32,8 +33,11 @@ class Decoder(Protocol[S]):
     def start(self, encoded: Encoded) -> S:
         """The state before the first token."""
 
-    def forward(self, tokens: Tensor, state: S, sampling_prob: float = 0.0) -> Tensor:
-        """Features of every step, float [batch, len, feature_size], from input tokens int64 [batch, len]."""
+    def forward(
+        self, tokens: Tensor, state: S, sampling_prob: float = 0.0
+    ) -> tuple[Tensor, Tensor | None]:
+        """(features [batch, len, feature_size], attention [batch, len, src_len] or None) of every step, from input
+        tokens int64 [batch, len]."""
 
     def step(self, tokens: Tensor, state: S) -> tuple[Tensor, S, Tensor | None]:
         """(logits [rows, vocab_size], next state, attention [rows, src_len] or None) after tokens int64 [rows]."""
@@ -96,6 +100,10 @@ class RecurrentDecoder(nn.Module):
     context together give the features, h~ = tanh(W [h; c]). With `input_feeding` the features of one step are part
     of the next one's input (section 3.3), and training runs step by step; without it, all steps run at once.
 
+    A `conditional` decoder (Sennrich et al. 2017, https://arxiv.org/abs/1703.04357, section 2.1, with `gru` the
+    conditional GRU) lets the context into the recurrence: the top layer's state queries the memory, and a second cell
+    takes it on from there with the context as input. Training then runs step by step too.
+
     Args:
         embedding: Vectors of the target tokens.
         cell: `rnn_tanh`, `rnn_relu`, `lstm` or `gru`.
@@ -105,10 +113,15 @@ class RecurrentDecoder(nn.Module):
         state_size: Width of the encoder's final state.
         state_layers: Layers of the encoder's final state.
         attention: `none`, `dot`, `scaled_dot`, `general` or `additive`.
-        input_feeding: See above.
+        input_feeding, conditional: See above.
+        deep_output: Whether the features also see the vector of the token before (Pascanu et al. 2014,
+            https://arxiv.org/abs/1312.6026).
         tied: Whether embedding and vocabulary projection share their weight.
         dropout: Share of embeddings and features zeroed in training.
         init: Starting weights of the recurrent layers.
+
+    Raises:
+        ConfigError: if a conditional decoder has no attention.
     """
 
     def __init__(
@@ -123,13 +136,20 @@ class RecurrentDecoder(nn.Module):
         state_layers: int,
         attention: str = "additive",
         input_feeding: bool = False,
+        conditional: bool = False,
+        deep_output: bool = False,
         tied: bool = False,
         dropout: float = 0.0,
         init: str = "auto",
     ) -> None:
         super().__init__()
+        if conditional and attention == "none":
+            raise ConfigError(
+                "A conditional decoder needs `model.attention` to be other than none."
+            )
         self.embedding = embedding
         self.dropout = nn.Dropout(dropout)
+        self.deep_output = deep_output
         self.feature_size = embedding.output_size if tied else hidden_size
         self.input_feeding = input_feeding
         fed = self.feature_size if input_feeding else 0
@@ -142,8 +162,10 @@ class RecurrentDecoder(nn.Module):
         self.attention = None
         if attention != "none":
             self.attention = Attention(attention, hidden_size, memory_size, hidden_size)
+        self.second = Recurrent(cell, memory_size, hidden_size, init=init) if conditional else None
         attended = memory_size if self.attention is not None else 0
-        self.combine = nn.Linear(hidden_size + attended, self.feature_size)
+        seen = embedding.output_size if deep_output else 0
+        self.combine = nn.Linear(hidden_size + attended + seen, self.feature_size)
         self.readout = Readout(embedding, self.feature_size, tied=tied)
 
     def start(self, encoded: Encoded) -> RecurrentState:
@@ -153,7 +175,9 @@ class RecurrentDecoder(nn.Module):
         feed = memory.new_zeros(memory.size(0), self.feature_size)
         return RecurrentState(memory, keys, encoded.mask, self.bridge(encoded.state), feed)
 
-    def forward(self, tokens: Tensor, state: RecurrentState, sampling_prob: float = 0.0) -> Tensor:
+    def forward(
+        self, tokens: Tensor, state: RecurrentState, sampling_prob: float = 0.0
+    ) -> tuple[Tensor, Tensor | None]:
         """Features of every step under teacher forcing.
 
         Args:
@@ -163,13 +187,14 @@ class RecurrentDecoder(nn.Module):
                 (scheduled sampling, Bengio et al. 2015, https://arxiv.org/abs/1506.03099).
 
         Returns:
-            float [batch, len, feature_size].
+            features, float [batch, len, feature_size]; attention, float [batch, len, src_len], or None.
         """
-        if self.input_feeding or sampling_prob > 0:
+        if self.input_feeding or self.second is not None or sampling_prob > 0:
             return self._forward_stepwise(tokens, state, sampling_prob)
-        outputs, _ = self.layers(self.dropout(self.embedding(tokens)), None, state.hidden)
-        features, _ = self._features(outputs, state)
-        return features
+        inputs = self.dropout(self.embedding(tokens))
+        outputs, _ = self.layers(inputs, None, state.hidden)
+        context, weights = self._attend(outputs, state)
+        return self._features(outputs, context, inputs), weights
 
     def step(
         self, tokens: Tensor, state: RecurrentState
@@ -185,12 +210,13 @@ class RecurrentDecoder(nn.Module):
 
     def _forward_stepwise(
         self, tokens: Tensor, state: RecurrentState, sampling_prob: float
-    ) -> Tensor:
-        steps = []
+    ) -> tuple[Tensor, Tensor | None]:
+        steps, looks = [], []
         given = tokens[:, 0]
         for index in range(tokens.size(1)):
-            features, state, _ = self._step_features(given, state)
+            features, state, weights = self._step_features(given, state)
             steps.append(features)
+            looks.append(weights)
             if index + 1 < tokens.size(1):
                 given = tokens[:, index + 1]
                 if sampling_prob > 0:
@@ -198,24 +224,38 @@ class RecurrentDecoder(nn.Module):
                     given = torch.where(
                         torch.rand(own.shape, device=own.device) < sampling_prob, own, given
                     )
-        return torch.stack(steps, dim=1)
+        found = [look for look in looks if look is not None]
+        return torch.stack(steps, dim=1), torch.stack(found, dim=1) if found else None
 
     def _step_features(
         self, tokens: Tensor, state: RecurrentState
     ) -> tuple[Tensor, RecurrentState, Tensor | None]:
-        inputs = self.dropout(self.embedding(tokens))
-        if self.input_feeding:
-            inputs = torch.cat([inputs, state.feed], dim=-1)
+        vectors = self.dropout(self.embedding(tokens))
+        inputs = torch.cat([vectors, state.feed], dim=-1) if self.input_feeding else vectors
         output, hidden = self.layers.step(inputs, state.hidden)
-        features, weights = self._features(output, state)
+        context, weights = self._attend(output, state)
+        if self.second is not None:
+            assert context is not None
+            output, top = self.second.step(context, tuple(part[-1:] for part in hidden))
+            hidden = tuple(torch.cat([p[:-1], t]) for p, t in zip(hidden, top, strict=True))
+        features = self._features(output, context, vectors)
         return features, dataclasses.replace(state, hidden=hidden, feed=features), weights
 
-    def _features(self, outputs: Tensor, state: RecurrentState) -> tuple[Tensor, Tensor | None]:
-        weights = None
-        if self.attention is not None:
-            context, weights = self.attention(outputs, state.keys, state.memory, state.mask)
-            outputs = torch.cat([outputs, context], dim=-1)
-        return self.dropout(torch.tanh(self.combine(outputs))), weights
+    def _attend(
+        self, outputs: Tensor, state: RecurrentState
+    ) -> tuple[Tensor | None, Tensor | None]:
+        """(context, weights) of one step or all; None without attention."""
+        if self.attention is None:
+            return None, None
+        context, weights = self.attention(outputs, state.keys, state.memory, state.mask)
+        return context, weights
+
+    def _features(self, outputs: Tensor, context: Tensor | None, vectors: Tensor) -> Tensor:
+        """What the vocabulary projection sees: the outputs, and what else there is to see."""
+        parts = [outputs] if context is None else [outputs, context]
+        parts += [vectors] if self.deep_output else []
+        features: Tensor = self.dropout(torch.tanh(self.combine(torch.cat(parts, dim=-1))))
+        return features
 
 
 @dataclass(frozen=True)
@@ -279,9 +319,9 @@ class TransformerDecoder(nn.Module):
 
     def forward(
         self, tokens: Tensor, state: TransformerState, sampling_prob: float = 0.0
-    ) -> Tensor:
-        """Features of every step, float [batch, len, feature_size]; the second pass of scheduled sampling mixes in
-        the choices of the first (Mihaylova & Martins 2019, https://arxiv.org/abs/1906.07651)."""
+    ) -> tuple[Tensor, Tensor | None]:
+        """Features of every step, float [batch, len, feature_size], and no attention; the second pass of scheduled
+        sampling mixes in the choices of the first (Mihaylova & Martins 2019, https://arxiv.org/abs/1906.07651)."""
         if sampling_prob > 0 and tokens.size(1) > 1:
             with torch.no_grad():
                 own = self.project(self._run(self.embedding(tokens), state)).argmax(dim=-1)
@@ -289,7 +329,7 @@ class TransformerDecoder(nn.Module):
             tokens = torch.cat(
                 [tokens[:, :1], torch.where(swap, own[:, :-1], tokens[:, 1:])], dim=1
             )
-        return self._run(self.embedding(tokens), state)
+        return self._run(self.embedding(tokens), state), None
 
     def step(
         self, tokens: Tensor, state: TransformerState

@@ -136,15 +136,22 @@ class EncoderDecoder(nn.Module):
         source: Module from a batch to `Encoded`.
         decoder: Recurrent or transformer decoder.
         label_smoothing: Probability spread evenly over the vocabulary in the training target.
+        doubly_stochastic: Weight of a penalty, in training, on every place of the memory for how far the attention it
+            gets over the whole sentence is from 1 (Xu et al. 2015, https://arxiv.org/abs/1502.03044, eq. 14).
     """
 
     def __init__(
-        self, source: nn.Module, decoder: Decoder[Any], label_smoothing: float = 0.0
+        self,
+        source: nn.Module,
+        decoder: Decoder[Any],
+        label_smoothing: float = 0.0,
+        doubly_stochastic: float = 0.0,
     ) -> None:
         super().__init__()
         self.source = source
         self.decoder = decoder
         self.label_smoothing = label_smoothing
+        self.doubly_stochastic = doubly_stochastic
         self.sampling_prob = 0.0
 
     def start(self, src: Batch) -> Any:
@@ -168,10 +175,15 @@ class EncoderDecoder(nn.Module):
         state = self.start(src)
         if rows is not None:
             state = state.select(rows)
-        features = self.decoder.forward(inputs, state, prob)
+        features, weights = self.decoder.forward(inputs, state, prob)
         real = tgt.mask[:, 1:]  # padding never reaches the vocabulary
         logits = self.decoder.project(features[real])
         smoothing = self.label_smoothing if self.training else 0.0
-        return nn.functional.cross_entropy(
+        loss = nn.functional.cross_entropy(
             logits.float(), wanted[real], reduction="sum", label_smoothing=smoothing
         )
+        if self.training and self.doubly_stochastic and weights is not None:
+            received = (weights * real.unsqueeze(-1)).sum(dim=1)  # [batch, src_len]
+            missing = (1 - received).masked_fill(~state.mask, 0.0)
+            loss = loss + self.doubly_stochastic * missing.square().sum()
+        return loss

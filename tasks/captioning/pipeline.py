@@ -265,6 +265,7 @@ def _build_model(config: CaptioningConfig, vocab_size: int, backbone: Backbone) 
         model.cell, embedding, model.hidden_size, model.num_layers,
         memory_size=source.output_size, state_size=source.output_size, state_layers=source.state_layers,
         attention=model.attention if model.features == "grid" else "none", input_feeding=model.input_feeding,
+        conditional=model.conditional and model.features == "grid", deep_output=model.deep_output,
         tied=model.tie, dropout=model.dropout, init=model.init, num_heads=model.num_heads,
     )  # fmt: skip
-    return EncoderDecoder(source, decoder, model.label_smoothing)
+    return EncoderDecoder(source, decoder, model.label_smoothing, model.doubly_stochastic)

@@ -188,10 +188,12 @@ def _build_model(config: TranslationConfig, src_size: int, tgt_size: int) -> Enc
         model.decoder_layers or model.num_layers,
         memory_size=encoder.output_size, state_size=encoder.output_size,
         state_layers=encoder.state_layers, attention=model.attention,
-        input_feeding=model.input_feeding, tied=model.tie != "none", dropout=model.dropout,
+        input_feeding=model.input_feeding, conditional=model.conditional,
+        deep_output=model.deep_output, tied=model.tie != "none", dropout=model.dropout,
         init=model.init, num_heads=model.num_heads,
     )  # fmt: skip
-    return EncoderDecoder(SourceEncoder(src_embedding, encoder), decoder, model.label_smoothing)
+    source = SourceEncoder(src_embedding, encoder)
+    return EncoderDecoder(source, decoder, model.label_smoothing, model.doubly_stochastic)
 
 
 def _build_embedding(model: TranslationModel, vocab_size: int) -> TokenEmbedding:

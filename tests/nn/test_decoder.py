@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from seqkit.errors import ConfigError
 from seqkit.nn import CELLS, Encoded, RecurrentDecoder, TokenEmbedding, TransformerDecoder
 from seqkit.nn.attention import KINDS
 from seqkit.nn.build import build_decoder
@@ -49,7 +50,7 @@ def encoded(core: str, spare: int = 0, filler: float = 0.0) -> Encoded:
 
 
 def all_at_once(model: Decoder, source: Encoded) -> Tensor:
-    return model.project(model.forward(TOKENS, model.start(source)))
+    return model.project(model.forward(TOKENS, model.start(source))[0])
 
 
 def step_by_step(model: Decoder, source: Encoded) -> tuple[Tensor, list[Tensor | None]]:
@@ -84,7 +85,7 @@ def test_later_tokens_do_not_reach_earlier_logits(core: str) -> None:
     model, source = decoder(core), encoded(core)
     other = TOKENS.clone()
     other[:, 3:] = 9
-    changed = model.project(model.forward(other, model.start(source)))
+    changed = model.project(model.forward(other, model.start(source))[0])
     before = all_at_once(model, source)
     torch.testing.assert_close(changed[:, :3], before[:, :3], atol=1e-6, rtol=1e-6)
     assert not torch.allclose(changed[:, 4], before[:, 4])
@@ -122,7 +123,7 @@ def test_a_tied_projection_is_the_embedding(core: str) -> None:
 @pytest.mark.parametrize("core", CORES)
 def test_with_probability_1_the_decoder_reads_only_its_own_choices(core: str) -> None:
     model, source = decoder(core), encoded(core)
-    own = model.project(model.forward(TOKENS, model.start(source), sampling_prob=1.0))
+    own = model.project(model.forward(TOKENS, model.start(source), sampling_prob=1.0)[0])
     first = all_at_once(model, source)
     torch.testing.assert_close(own[:, 0], first[:, 0], atol=1e-5, rtol=1e-5)
     logits, state, _ = model.step(TOKENS[:, 0], model.start(source))
@@ -141,3 +142,62 @@ def test_input_feeding_changes_what_a_later_step_sees() -> None:
     state = type(state)(state.memory, state.keys, state.mask, state.hidden, blank)
     unfed, _, _ = model.step(TOKENS[:, 1], state)
     assert not torch.allclose(fed, unfed)
+
+
+@pytest.mark.parametrize("core", CELLS)
+@pytest.mark.parametrize("layers", [1, 2])
+def test_a_conditional_decoder_is_two_cells_with_the_attention_between(
+    core: str, layers: int
+) -> None:
+    torch.manual_seed(3)
+    embedding = TokenEmbedding("learned", VOCAB, EMB)
+    model = build_decoder(
+        core, embedding, HIDDEN, layers, memory_size=MEMORY, state_size=MEMORY, state_layers=1,
+        conditional=True, deep_output=True,
+    )  # fmt: skip
+    assert isinstance(model, RecurrentDecoder) and model.second is not None
+    assert model.attention is not None
+    source = encoded(core)
+    features, weights = model.forward(TOKENS, model.start(source))
+    assert weights is not None and weights.shape == (3, 5, 5)
+    state = model.start(source)
+    hidden = [tuple(part[layer] for part in state.hidden) for layer in range(layers)]
+    for step, tokens in enumerate(TOKENS.unbind(1)):
+        vectors = inputs = embedding(tokens)
+        for layer in range(layers):
+            names = [f"{n}_l{layer}" for n in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
+            hidden[layer] = model.layers.cell.step(
+                inputs, hidden[layer], *(getattr(model.layers, n) for n in names)
+            )
+            inputs = hidden[layer][0]
+        context, looks = model.attention(inputs, state.keys, state.memory, state.mask)
+        second = model.second
+        weights_of = (
+            second.weight_ih_l0,
+            second.weight_hh_l0,
+            second.bias_ih_l0,
+            second.bias_hh_l0,
+        )
+        hidden[-1] = second.cell.step(context, hidden[-1], *weights_of)
+        wanted = model.combine(torch.cat([hidden[-1][0], context, vectors], dim=1)).tanh()
+        torch.testing.assert_close(features[:, step], wanted)
+        torch.testing.assert_close(weights[:, step], looks)
+    steps, _ = step_by_step(model, source)
+    torch.testing.assert_close(steps, model.project(features))
+
+
+def test_deep_output_sees_the_token_before_and_runs_all_steps_at_once() -> None:
+    torch.manual_seed(3)
+    embedding = TokenEmbedding("learned", VOCAB, EMB)
+    model = build_decoder("gru", embedding, HIDDEN, 1, memory_size=MEMORY, state_size=MEMORY,
+                          state_layers=1, deep_output=True)  # fmt: skip
+    assert isinstance(model, RecurrentDecoder)
+    assert model.combine.in_features == HIDDEN + MEMORY + EMB
+    steps, _ = step_by_step(model, encoded("gru"))
+    torch.testing.assert_close(steps, all_at_once(model, encoded("gru")))
+
+
+def test_a_conditional_decoder_without_attention_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"needs `model\.attention` to be other than none"):
+        build_decoder("gru", TokenEmbedding("learned", VOCAB, EMB), HIDDEN, 1, memory_size=MEMORY,
+                      state_size=MEMORY, state_layers=1, attention="none", conditional=True)  # fmt: skip

@@ -65,7 +65,7 @@ def test_padding_changes_no_label(core: str, kind: str) -> None:
     logits, weights = model(batch)
     padded, _ = model(more_padding(batch))
     torch.testing.assert_close(padded, logits)
-    assert (weights is not None) == (kind == "attention")
+    assert (weights is not None) == ("attention" in kind)
     for row, ids in enumerate(ROWS):
         alone, _ = model(pad([ids]))
         torch.testing.assert_close(alone[0], logits[row])
@@ -190,3 +190,19 @@ def test_a_shared_weight_is_there_once(core: str) -> None:
         for tied in (False, True)
     ]
     assert sizes[0] - sizes[1] == VOCAB * SIZE
+
+
+def test_the_penalty_on_uneven_attention_is_its_formula_and_acts_in_training_only() -> None:
+    plain, penalised = translator("gru"), translator("gru", doubly_stochastic=0.7)
+    src, tgt = pad(ROWS), pad(TARGETS)
+    expected = torch.zeros((), dtype=torch.float64)
+    for row, (source, target) in enumerate(zip(ROWS, TARGETS, strict=True)):
+        state = plain.start(src).select(torch.tensor([row]))
+        received = torch.zeros(src.values.size(1), dtype=torch.float64)
+        for token in target[:-1]:
+            _, state, weights = plain.step(torch.tensor([token]), state)
+            assert weights is not None
+            received = received + weights[0]
+        expected = expected + ((1 - received[: len(source)]) ** 2).sum()
+    torch.testing.assert_close(penalised(src, tgt) - plain(src, tgt), 0.7 * expected)
+    torch.testing.assert_close(penalised.eval()(src, tgt), plain(src, tgt))
