@@ -13,6 +13,7 @@ from seqkit.config import from_dict, merge, to_dict
 from seqkit.data.codecs import Codec
 from seqkit.data.vocabulary import SPECIALS, Vocabulary
 from seqkit.decoding import DecodingOptions, Ensemble, EnsembleState, Hypothesis, SpecialIds, decode
+from seqkit.decoding.risk import expected_agreement
 from seqkit.errors import ConfigError
 from seqkit.nn.models import EncoderDecoder
 from seqkit.pipeline import BatchT, ExampleT, ItemT, Pipeline
@@ -110,14 +111,30 @@ class Generator(Pipeline[ExampleT, ItemT, BatchT]):
         model = Ensemble(networks)
         state = EnsembleState(tuple(network.start(src) for network in networks))
         device = next(self.model.parameters()).device
+        options = self.decoding
+        if options.method == "mbr":
+            options = dataclasses.replace(
+                options, nbest=options.mbr_samples, seed=options.seed or 0
+            )
         rows = decode(
-            model, state, len(limits), IDS, self.decoding, self.return_attention,
+            model, state, len(limits), IDS, options, self.return_attention,
             max_lens=limits, row_ids=row_ids, device=device,
         )  # fmt: skip
+        if options.method == "mbr":
+            rows = [self._least_risky(hypotheses) for hypotheses in rows]
         return [
             sentence_prediction(hypotheses, self.codecs["target"], src_len)
             for hypotheses, src_len in zip(rows, src_lengths, strict=True)
         ]
+
+    def _least_risky(self, samples: Sequence[Hypothesis]) -> list[Hypothesis]:
+        """The `nbest` samples that agree best with all others, alike ones once; `score` is that agreement."""
+        texts = [self.codecs["target"].decode(hyp.tokens) for hyp in samples]
+        agreement = expected_agreement(texts)
+        order = sorted(range(len(samples)), key=lambda i: (-agreement[i], -samples[i].score))
+        unlike = {texts[i]: i for i in reversed(order)}  # the best of alike ones
+        best = [i for i in order if unlike[texts[i]] == i][: self.decoding.nbest]
+        return [dataclasses.replace(samples[i], score=agreement[i]) for i in best]
 
 
 def sentence_prediction(hypotheses: Sequence[Hypothesis], codec: Codec, src_len: int) -> Prediction:
@@ -130,8 +147,8 @@ def sentence_prediction(hypotheses: Sequence[Hypothesis], codec: Codec, src_len:
 
     Returns:
         A prediction with the best sentence as `output` and all of them as `alternatives`; its detail
-        holds `tokens` and `normalized_score` (what the list is ranked by, in nats), and `attention`
-        [tokens, src_len] where the best hypothesis has any.
+        holds `tokens` and `normalized_score` (what the list is ranked by: nats, or the agreement of
+        mbr), and `attention` [tokens, src_len] where the best hypothesis has any.
     """
     alternatives = [
         Alternative(codec.decode(hyp.tokens), hyp.log_prob, confidence(hyp)) for hyp in hypotheses

@@ -8,7 +8,7 @@ from typing import Literal
 
 from seqkit.errors import ConfigError
 
-METHODS = ("beam", "greedy", "sample")
+METHODS = ("beam", "greedy", "sample", "mbr")
 
 
 @dataclass(frozen=True)
@@ -19,8 +19,9 @@ class DecodingOptions:
         ConfigError: names every setting whose value is not allowed.
     """
 
-    method: Literal["beam", "greedy", "sample"] = "beam"
-    """Search widely (beam), take the likeliest token each time (greedy), or draw (sample)."""
+    method: Literal["beam", "greedy", "sample", "mbr"] = "beam"
+    """Search widely (beam), take the likeliest token each time (greedy), draw (sample), or draw `mbr_samples` and take
+    the one that agrees best with the others (mbr, minimum Bayes risk)."""
 
     beam_size: int = 5
     """Hypotheses kept for each sentence; beam only. 1 gives the same as greedy."""
@@ -44,16 +45,19 @@ class DecodingOptions:
     """Never produce the unknown token."""
 
     temperature: float = 1.0
-    """Divides the log-probabilities; sample only. Below 1: more certain, above 1: more varied."""
+    """Divides the log-probabilities; sample and mbr only. Below 1: more certain, above 1: more varied."""
 
     top_k: int = 0
-    """Draw among this many likeliest tokens; sample only. 0: all."""
+    """Draw among this many likeliest tokens; sample and mbr only. 0: all."""
 
     top_p: float = 1.0
-    """Draw among the likeliest tokens that together hold this probability; sample only. 1: all."""
+    """Draw among the likeliest tokens that together hold this probability; sample and mbr only. 1: all."""
 
     seed: int | None = None
-    """Makes samples repeatable; sample only. Without one they differ at each call."""
+    """Makes samples repeatable. Without one they differ at each call; those of mbr do not."""
+
+    mbr_samples: int = 32
+    """Samples drawn for each sentence; mbr only."""
 
     def __post_init__(self) -> None:
         faults = self._faults()
@@ -70,6 +74,7 @@ class DecodingOptions:
             ("min_len", self.min_len >= 0, "at least 0 tokens"),
             ("length_penalty", 0 <= self.length_penalty < math.inf, "a number that is at least 0"),
             ("no_repeat_ngram", self.no_repeat_ngram >= 0, "at least 0 tokens"),
+            ("mbr_samples", self.mbr_samples >= 1, "at least 1 sample"),
             ("temperature", 0 < self.temperature < math.inf, "a number above 0"),
             ("top_k", self.top_k >= 0, "at least 0 tokens"),
             ("top_p", 0 < self.top_p <= 1, "above 0 and at most 1"),
@@ -89,4 +94,7 @@ class DecodingOptions:
         if self.method == "beam" and self.beam_size >= 1:
             rule = f"from 1 to decoding.beam_size, which is {self.beam_size}"
             return 1 <= self.nbest <= self.beam_size, rule
+        if self.method == "mbr" and self.mbr_samples >= 1:
+            rule = f"from 1 to decoding.mbr_samples, which is {self.mbr_samples}"
+            return 1 <= self.nbest <= self.mbr_samples, rule
         return self.nbest >= 1, "at least 1 hypothesis"

@@ -64,7 +64,7 @@ def decode(
         outputs = decode_beam(model, state, limits, ids, options, return_attention)
     elif options.method == "greedy":
         outputs = decode_greedy(model, state, limits, ids, options, return_attention)
-    else:
+    else:  # sample, and what mbr chooses among
         outputs = decode_samples(model, state, limits, ids, options, return_attention, places)
     _check_finite(outputs)
     return outputs

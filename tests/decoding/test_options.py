@@ -12,7 +12,10 @@ from seqkit.errors import ConfigError
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"method": "best"}, r"decoding\.method must be one of beam, greedy, sample, got 'best'"),
+        (
+            {"method": "best"},
+            r"decoding\.method must be one of beam, greedy, sample, mbr, got 'best'",
+        ),
         ({"beam_size": 0}, r"decoding\.beam_size must be at least 1 hypothesis, got 0"),
         ({"nbest": 6}, r"decoding\.nbest must be from 1 to decoding\.beam_size, which is 5, got 6"),
         ({"nbest": 0, "method": "sample"}, r"decoding\.nbest must be at least 1"),
