@@ -146,7 +146,17 @@ def _built(
     """A pipeline whose vocabularies and settings are in the run folder already."""
     random.seed(config.training.seed)
     torch.manual_seed(config.training.seed)
-    pipeline = task.fit(config, train_set, others)
+    source = open_run(config.training.start_from) if config.training.start_from else None
+    if source is None:
+        pipeline = task.fit(config, train_set, others)
+    elif source.task.name != task.name:
+        raise ConfigError(
+            f"`training.start_from` must be a {task.name} run; {source.path} is of {source.task.name}."
+        )
+    else:
+        pipeline = task.load(config, source.preprocessing)
+        load_weights(pipeline.model, source.weights)
+    pipeline.prepare_training(train_set)
     (path / PREPROCESSING).mkdir(exist_ok=True)
     pipeline.save(path / PREPROCESSING)
     write_settings(path, task.name, pipeline.config)

@@ -104,6 +104,9 @@ class Pipeline(ABC, Generic[ExampleT, ItemT, BatchT]):
         """Parameters for the optimizer, by learning rate."""
         return [{"params": [p for p in self.model.parameters() if p.requires_grad], "lr": lr}]
 
+    def prepare_training(self, train: Sequence[ExampleT]) -> None:
+        """Called once before training, with its examples, for what the loss needs of them as a whole."""
+
     def before_step(self, step: int) -> None:
         """Called before each training step, counted from 0, for whatever follows a schedule."""
 

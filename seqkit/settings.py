@@ -172,6 +172,8 @@ class TrainingConfig:
     usual)."""
     average_last: int = 0
     """Epochs at the end whose weights are averaged; the average is kept if it scores higher on dev (0: off)."""
+    start_from: str | None = None
+    """A finished run of the same task and model whose vocabulary and weights training goes on from."""
     precision: Literal["no", "bf16", "fp16"] = "no"
     """Mixed precision: none, bfloat16, or float16 (CUDA only)."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
@@ -201,4 +203,22 @@ class TrainingConfig:
             faults.at_least(self, name, 0)
         for name in ("clip_norm", "patience", "threads", "seed"):
             faults.at_least(self, name, 0)
+        faults.raise_any()
+
+
+@dataclass(frozen=True)
+class GeneratorTraining(TrainingConfig):
+    """How a network that produces sentences learns."""
+
+    self_critical: float = 0.0
+    """Share of the loss that is about the score of sampled sentences instead of the likelihood of given ones
+    (0 to 1); for a network that is trained already, see `start_from`."""
+    self_critical_samples: int = 5
+    """Sentences sampled for each source, each compared with the mean score of the others."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        faults = Faults("training")
+        faults.fraction(self, "self_critical", below_one=False)
+        faults.at_least(self, "self_critical_samples", 2, "samples")
         faults.raise_any()

@@ -27,12 +27,17 @@ def expected_agreement(texts: Sequence[str]) -> list[float]:
     if len(texts) < 2:
         return [1.0] * len(texts)
     counts = Counter(texts)
-    profiles = {text: ngram_counts("".join(text.split()), ORDER) for text in counts}
+    profiles = {text: profile(text) for text in counts}
     means = {}
-    for text, profile in profiles.items():
-        total = sum(n * sentence_chrf(profile, profiles[other]) for other, n in counts.items())
-        means[text] = (total - sentence_chrf(profile, profile)) / (len(texts) - 1)
+    for text, own in profiles.items():
+        total = sum(n * sentence_chrf(own, profiles[other]) for other, n in counts.items())
+        means[text] = (total - sentence_chrf(own, own)) / (len(texts) - 1)
     return [means[text] for text in texts]
+
+
+def profile(text: str) -> Profile:
+    """How often each run of 1 to 6 characters stands in a text without its blanks."""
+    return ngram_counts("".join(text.split()), ORDER)
 
 
 def sentence_chrf(candidate: Profile, reference: Profile) -> float:

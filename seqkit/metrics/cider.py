@@ -52,17 +52,31 @@ def cider_d(
     of bigrams.
     """
     check_token_references(hypotheses, references)
-    reference_counts = [[ngram_counts(tokens, _MAX_N) for tokens in item] for item in references]
-    idf = _inverse_document_frequencies(reference_counts)
-    unseen_idf = math.log(len(references))
-    scores = []
-    for tokens, item_counts in zip(hypotheses, reference_counts, strict=True):
-        hypothesis = _tf_idf(ngram_counts(tokens, _MAX_N), idf, unseen_idf)
-        similarities = [
-            _similarity(hypothesis, _tf_idf(counts, idf, unseen_idf)) for counts in item_counts
-        ]
-        scores.append(_SCALE * sum(similarities) / len(similarities))
+    weigh = CiderD(references)
+    scores = [weigh.score(*pair) for pair in zip(hypotheses, references, strict=True)]
     return sum(scores) / len(scores), scores
+
+
+class CiderD:
+    """CIDEr-D of single sentences, with n-grams weighed by how rare they are in a fixed set of references.
+
+    Args:
+        references: For each item of the set its reference token lists.
+    """
+
+    def __init__(self, references: Sequence[Sequence[Tokens]]) -> None:
+        counts = [[ngram_counts(tokens, _MAX_N) for tokens in item] for item in references]
+        self.idf = _inverse_document_frequencies(counts)
+        self.unseen_idf = math.log(len(references))
+
+    def score(self, hypothesis: Tokens, references: Sequence[Tokens]) -> float:
+        """0..10: how near a hypothesis is to an item's references, of which there is one at least."""
+        ours = self._vector(hypothesis)
+        similarities = [_similarity(ours, self._vector(tokens)) for tokens in references]
+        return _SCALE * sum(similarities) / len(similarities)
+
+    def _vector(self, tokens: Tokens) -> _TfIdf:
+        return _tf_idf(ngram_counts(tokens, _MAX_N), self.idf, self.unseen_idf)
 
 
 def _inverse_document_frequencies(

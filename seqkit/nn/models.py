@@ -154,6 +154,21 @@ class EncoderDecoder(nn.Module):
         self.doubly_stochastic = doubly_stochastic
         self.sampling_prob = 0.0
 
+    def log_probs(self, src: Any, tgt: Batch, rows: Tensor) -> Tensor:
+        """Log-probability of each target, summed over its tokens, float [targets], in nats.
+
+        Args:
+            src: What the source module takes.
+            tgt: Targets from `bos_idx` on, int64 [targets, len].
+            rows: The source of each target, int64 [targets].
+        """
+        inputs, wanted = tgt.values[:, :-1], tgt.values[:, 1:]
+        features, _ = self.decoder.forward(inputs, self.start(src).select(rows))
+        real = tgt.mask[:, 1:]
+        logits = self.decoder.project(features[real]).float()
+        tokens = -nn.functional.cross_entropy(logits, wanted[real], reduction="none")
+        return tokens.new_zeros(real.shape).masked_scatter(real, tokens).sum(dim=1)
+
     def start(self, src: Batch) -> Any:
         """Decoder state for each row of the source."""
         return self.decoder.start(self.source(src))

@@ -7,7 +7,7 @@ from typing import Literal
 
 from seqkit.config import Faults
 from seqkit.decoding import DecodingOptions
-from seqkit.settings import DataConfig, GeneratorConfig, TrainingConfig
+from seqkit.settings import DataConfig, GeneratorConfig, GeneratorTraining, Schedule
 
 
 @dataclass(frozen=True)
@@ -73,14 +73,14 @@ class CaptioningModel(GeneratorConfig):
 
 
 @dataclass(frozen=True)
-class CaptioningTraining(TrainingConfig):
+class CaptioningTraining(GeneratorTraining):
     """How the network learns; an example is a picture with all its captions."""
 
     epochs: int = 12
     """Passes over the training pictures, at most."""
     lr: float = 3e-3
     """Learning rate at its highest."""
-    schedule: Literal["constant", "linear", "cosine", "plateau", "inverse_sqrt"] = "linear"
+    schedule: Schedule = "linear"
     """How the learning rate changes: over all steps, or (plateau) halved when the dev metric stands still."""
     clip_norm: float = 5.0
     """Largest norm of the gradient; longer ones are scaled down (0: off)."""

@@ -19,6 +19,7 @@ from seqkit.errors import ConfigError, DataError
 from seqkit.files import cache_folder
 from seqkit.generation import Generator
 from seqkit.metrics import cider_d, corpus_bleu, rouge_l, tokenize_caption
+from seqkit.metrics.cider import CiderD
 from seqkit.nn import EncoderDecoder, TokenEmbedding
 from seqkit.nn.build import build_decoder
 from seqkit.pipeline import Pipeline, Scores
@@ -87,6 +88,7 @@ class CaptioningPipeline(Generator[CaptionedPicture, Item, PictureBatch]):
         self.frozen = frozen
         self.transform = picture_transform(backbone)
         self._extract: Any = None
+        self._cider: CiderD | None = None
         self._cache: FeatureCache | None = None
         self._digests: dict[Path, str] = {}
         if frozen:
@@ -137,8 +139,21 @@ class CaptioningPipeline(Generator[CaptionedPicture, Item, PictureBatch]):
         )
 
     def loss(self, batch: PictureBatch) -> tuple[Tensor, Tensor]:
-        loss = self.model(batch.seen, batch.captions, batch.rows)
-        return loss, (batch.captions.lengths - 1).sum()
+        likelihood = self.model(batch.seen, batch.captions, batch.rows)
+        if self.model.training and self.config.training.self_critical:
+            return self.critical_loss(batch.seen, batch.captions, batch.rows, likelihood)
+        return likelihood, (batch.captions.lengths - 1).sum()
+
+    def prepare_training(self, train: Sequence[CaptionedPicture]) -> None:
+        """Learns how rare words are in the training captions, which decides what a sampled caption is worth."""
+        if self.config.training.self_critical:
+            self._cider = CiderD([[_plain(c).split() for c in e.captions] for e in train])
+
+    def rewards(self, texts: Sequence[str], references: Sequence[str]) -> list[float]:
+        """CIDEr-D of each caption."""
+        assert self._cider is not None
+        known = [reference.split() for reference in references]
+        return [self._cider.score(text.split(), known) for text in texts]
 
     def predict(self, items: Sequence[Item], batch: PictureBatch) -> list[Prediction]:
         limit = self.decoding.max_len

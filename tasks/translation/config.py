@@ -8,7 +8,7 @@ from typing import Literal
 from seqkit.config import Faults
 from seqkit.decoding import DecodingOptions
 from seqkit.errors import ConfigError
-from seqkit.settings import DataConfig, GeneratorConfig, Schedule, TrainingConfig
+from seqkit.settings import DataConfig, GeneratorConfig, GeneratorTraining, Schedule
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ class TranslationModel(GeneratorConfig):
 
 
 @dataclass(frozen=True)
-class TranslationTraining(TrainingConfig):
+class TranslationTraining(GeneratorTraining):
     """How the network learns; the defaults suit short sentences."""
 
     epochs: int = 7

@@ -88,7 +88,11 @@ class TranslationPipeline(Generator[Pair, Item, PairBatch]):
         return PairBatch(pad([item.src for item in items]), pad([item.tgt for item in items]))
 
     def loss(self, batch: PairBatch) -> tuple[Tensor, Tensor]:
-        return self.model(batch.src, batch.tgt), (batch.tgt.lengths - 1).sum()
+        likelihood = self.model(batch.src, batch.tgt)
+        if self.model.training and self.config.training.self_critical:
+            rows = torch.arange(len(batch.tgt), device=likelihood.device)
+            return self.critical_loss(batch.src, batch.tgt, rows, likelihood)
+        return likelihood, (batch.tgt.lengths - 1).sum()
 
     def predict(self, items: Sequence[Item], batch: PairBatch) -> list[Prediction]:
         answers = self.generate(

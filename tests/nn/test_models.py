@@ -206,3 +206,14 @@ def test_the_penalty_on_uneven_attention_is_its_formula_and_acts_in_training_onl
         expected = expected + ((1 - received[: len(source)]) ** 2).sum()
     torch.testing.assert_close(penalised(src, tgt) - plain(src, tgt), 0.7 * expected)
     torch.testing.assert_close(penalised.eval()(src, tgt), plain(src, tgt))
+
+
+@pytest.mark.parametrize("core", CORES)
+def test_log_probabilities_of_several_targets_of_a_source_are_those_of_each_alone(
+    core: str,
+) -> None:
+    model = translator(core).eval()
+    rows, targets = torch.tensor([0, 0, 2]), [TARGETS[0], TARGETS[1], TARGETS[2]]
+    found = model.log_probs(pad(ROWS), pad(targets), rows)
+    wanted = [summed_by_steps(model, ROWS[r], t) for r, t in zip(rows, targets, strict=True)]
+    torch.testing.assert_close(found.double(), -torch.stack(wanted), rtol=1e-5, atol=1e-5)

@@ -1,0 +1,178 @@
+"""Trains the recipes on the original data and rewrites the README's table of scores.
+
+    python benchmarks/scores.py --data DATA [--rows imdb-lstm ...] [--seeds 1 2 3] [--runs runs/scores]
+
+DATA holds a folder a data set, as `data_scripts/` makes them. A run that is finished already is not trained again, so
+that an interrupted table goes on where it stopped; delete its folder to train it anew. Every figure of the table comes
+out of the `metrics.json` of these runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import statistics
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+README = Path(__file__).parents[1] / "README.md"
+BEGIN, END = "<!-- scores: benchmarks/scores.py writes this table -->", "<!-- end of scores -->"
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of the table.
+
+    Attributes:
+        recipe: Its name.
+        task: What `seqkit train` is given; `pretrain` stands for that verb.
+        files: Settings that name files, relative to the data folder; `runs:` ones to the folder of runs.
+        split: The split whose score counts; `dev` also chose the epoch.
+        scores: Keys of `metrics.json` and what they are called.
+        data: What the score is on.
+    """
+
+    recipe: str
+    task: str
+    files: dict[str, str]
+    split: str
+    scores: dict[str, str]
+    data: str
+
+
+GLOVE = {"--model.vectors": "glove/glove.6B.100d.top100k.txt"}
+IMDB = {"--data": "imdb/aclImdb.tar.gz"}
+ACCURACY, F1 = {"accuracy": "accuracy"}, {"f1": "entity F1"}
+CAPTIONS = {"bleu4": "BLEU-4", "cider": "CIDEr-D"}
+CHOSEN = " (which also chose the epoch)"
+ROWS = (
+    Row("keras-notebook", "sentiment", IMDB, "test", ACCURACY, "IMDb, test"),
+    Row("imdb-lstm", "sentiment", IMDB, "test", ACCURACY, "IMDb, test"),
+    Row("imdb-lstm-glove", "sentiment", {**IMDB, **GLOVE}, "test", ACCURACY, "IMDb, test"),
+    Row("imdb", "pretrain", {**IMDB, **GLOVE}, "dev", {"perplexity": "perplexity"}, "IMDb, held-out training reviews"),
+    Row("imdb-pretrained", "sentiment", {**IMDB, "--model.pretrained": "runs:imdb-1"}, "test", ACCURACY, "IMDb, test"),
+    Row("multi30k-gru", "translation", {"--data": "multi30k"}, "test", {"bleu": "BLEU", "chrf": "chrF"},
+        "Multi30k English-French, test_2016_flickr, cased"),
+    Row("conll2003-bilstm-crf", "ner", {"--data": "conll2003"}, "dev", F1, f"CoNLL-2003, testa{CHOSEN}"),
+    Row("conll2003-glove", "ner", {"--data": "conll2003", **GLOVE}, "dev", F1, f"CoNLL-2003, testa{CHOSEN}"),
+    Row("wnut17", "ner", {"--data": "wnut17", **GLOVE}, "test", F1, "WNUT 2017, test"),
+    Row("flickr8k-attend", "captioning", {"--data": "flickr8k"}, "dev", CAPTIONS, f"Flickr8k, dev{CHOSEN}"),
+    Row("flickr8k-tell", "captioning", {"--data": "flickr8k"}, "dev", CAPTIONS, f"Flickr8k, dev{CHOSEN}"),
+)  # fmt: skip
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Trains what is asked for and writes the table of all finished rows."""
+    options = parser().parse_args(argv)
+    for row in ROWS:
+        if options.rows is None or row.recipe in options.rows:
+            for seed in options.seeds:
+                train(row, seed, options.data, options.runs)
+    finished = {row: found for row in ROWS if (found := results(row, options.runs))}
+    write_table(table(finished))
+    print(f"{README}: {len(finished)} rows written.")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True, help="folder of the data sets")
+    parser.add_argument("--runs", type=Path, default=Path("runs/scores"), help="folder of the runs")
+    names = [row.recipe for row in ROWS]
+    parser.add_argument("--rows", nargs="*", choices=names, help="rows to train (default: all)")
+    parser.add_argument("--seeds", nargs="+", type=int, default=[1], help="seeds to train with")
+    return parser
+
+
+def train(row: Row, seed: int, data: Path, runs: Path) -> None:
+    """One training as a user would type it, unless its run is finished."""
+    out = runs / f"{row.recipe}-{seed}"
+    if (out / "metrics.json").is_file():
+        return
+    verb = ["pretrain"] if row.task == "pretrain" else ["train", row.task]
+    command = [sys.executable, "-m", "seqkit", *verb, "--recipe", row.recipe, "--out", str(out),
+               "--overwrite", "--training.seed", str(seed)]  # fmt: skip
+    for setting, name in row.files.items():
+        command += [setting, str(located(name, data, runs))]
+    print(" ".join(command), flush=True)
+    subprocess.run(command, check=True)
+
+
+def located(name: str, data: Path, runs: Path) -> Path:
+    """The file of a setting, packed where only that is there."""
+    path = runs / name.removeprefix("runs:") if name.startswith("runs:") else data / name
+    packed = path.with_name(path.name + ".gz")
+    return packed if packed.is_file() and not path.exists() else path
+
+
+def results(row: Row, runs: Path) -> dict[int, dict[str, Any]]:
+    """What the finished runs of a row measured, by seed."""
+    found = {}
+    for folder in sorted(runs.glob(f"{row.recipe}-*")):
+        seed = folder.name.removeprefix(f"{row.recipe}-")
+        if seed.isdigit() and (folder / "metrics.json").is_file():
+            found[int(seed)] = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    return found
+
+
+def table(finished: dict[Row, dict[int, dict[str, Any]]]) -> str:
+    """The table in Markdown, a line a row."""
+    lines = [
+        "| recipe | data | score | seeds | training | parameters |",
+        "|---|---|---|---|---|---|",
+    ]
+    lines += [line(row, found) for row, found in finished.items()]
+    versions = next(iter(next(iter(finished.values())).values()))["versions"]
+    about = ", ".join(
+        f"{name} {version}" for name, version in versions.items() if name != "machine"
+    )
+    return "\n".join(
+        [*lines, "", f"Measured with {about} on {processor()}, one thread a training."]
+    )
+
+
+def line(row: Row, found: dict[int, dict[str, Any]]) -> str:
+    """A row: medians over the seeds, with the range where there are several."""
+    scores = []
+    for key, name in row.scores.items():
+        values = sorted(metrics["scores"][row.split][key] for metrics in found.values())
+        spread = f" ({shown(values[0])} to {shown(values[-1])})" if len(values) > 1 else ""
+        scores.append(f"{name} {shown(statistics.median(values))}{spread}")
+    minutes = statistics.median(metrics["train_seconds"] for metrics in found.values()) / 60
+    parameters = next(iter(found.values()))["parameters"]
+    seeds = ", ".join(str(seed) for seed in sorted(found))
+    cells = (f"`{row.recipe}`", row.data, ", ".join(scores), seeds, f"{minutes:.1f} min",
+             f"{parameters / 1e6:.2f} M")  # fmt: skip
+    return f"| {' | '.join(cells)} |"
+
+
+def shown(value: float) -> str:
+    """A share with four digits, a score up to 100 with two."""
+    return f"{value:.4f}" if value <= 1.5 else f"{value:.2f}"
+
+
+def processor() -> str:
+    """The machine's processor, as the system calls it."""
+    info = Path("/proc/cpuinfo")
+    if info.is_file():
+        for entry in info.read_text(encoding="utf-8").splitlines():
+            if entry.startswith("model name"):
+                return entry.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def write_table(text: str) -> None:
+    """Puts the table between the README's marks."""
+    readme = README.read_text(encoding="utf-8")
+    before, _, rest = readme.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    README.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
