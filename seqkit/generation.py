@@ -20,7 +20,7 @@ from seqkit.errors import ConfigError
 from seqkit.nn.models import EncoderDecoder
 from seqkit.pipeline import BatchT, ExampleT, ItemT, Pipeline
 from seqkit.prediction import Alternative, Prediction
-from seqkit.settings import GeneratorConfig
+from seqkit.settings import GeneratorConfig, GeneratorTraining
 from seqkit.training.schedules import sampling_probability
 
 IDS = SpecialIds(Vocabulary.pad_idx, Vocabulary.bos_idx, Vocabulary.eos_idx, Vocabulary.unk_idx)
@@ -49,6 +49,21 @@ class Generator(Pipeline[ExampleT, ItemT, BatchT]):
         self.decoding: DecodingOptions = config.decoding
         self.return_attention = False
         self._others: list[EncoderDecoder] = []
+        self._epoch = 1
+
+    def before_epoch(self, epoch: int) -> None:
+        """Notes the epoch, which decides whether training is self-critical."""
+        self._epoch = epoch
+
+    @property
+    def self_critical(self) -> bool:
+        """Whether the loss is about sampled sentences now."""
+        training: GeneratorTraining = self.config.training
+        return (
+            self.model.training
+            and training.self_critical > 0
+            and self._epoch >= training.self_critical_start
+        )
 
     def before_step(self, step: int) -> None:
         """Sets how often the decoder reads its own choice in this step (scheduled sampling)."""

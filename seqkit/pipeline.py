@@ -107,6 +107,9 @@ class Pipeline(ABC, Generic[ExampleT, ItemT, BatchT]):
     def prepare_training(self, train: Sequence[ExampleT]) -> None:
         """Called once before training, with its examples, for what the loss needs of them as a whole."""
 
+    def before_epoch(self, epoch: int) -> None:
+        """Called before each training epoch, counted from 1."""
+
     def before_step(self, step: int) -> None:
         """Called before each training step, counted from 0, for whatever follows a schedule."""
 

@@ -212,7 +212,9 @@ class GeneratorTraining(TrainingConfig):
 
     self_critical: float = 0.0
     """Share of the loss that is about the score of sampled sentences instead of the likelihood of given ones
-    (0 to 1); for a network that is trained already, see `start_from`."""
+    (0 to 1). It helps a network that can write already: see `self_critical_start`, or `start_from`."""
+    self_critical_start: int = 1
+    """First epoch that is trained so; those before follow the likelihood alone."""
     self_critical_samples: int = 5
     """Sentences sampled for each source, each compared with the mean score of the others."""
 
@@ -220,5 +222,6 @@ class GeneratorTraining(TrainingConfig):
         super().__post_init__()
         faults = Faults("training")
         faults.fraction(self, "self_critical", below_one=False)
+        faults.at_least(self, "self_critical_start", 1, "epoch")
         faults.at_least(self, "self_critical_samples", 2, "samples")
         faults.raise_any()

@@ -67,6 +67,25 @@ def test_the_loss_is_each_samples_advantage_times_its_log_probability() -> None:
     assert int(units) == int((batch.tgt.lengths - 1).sum())
 
 
+def test_epochs_before_the_start_follow_the_likelihood_alone() -> None:
+    made = pipeline(share=1.0)
+    object.__setattr__(made.config.training, "self_critical_start", 3)
+    batch = made.collate(
+        [made.encode(p) for p in get_task("translation").read(made.config).train[:4]]
+    )
+    critical = []
+    made.critical_loss = lambda *_: critical.append(epoch) or (torch.zeros(()), 1)
+    for epoch in (1, 2, 3, 4):
+        made.before_epoch(epoch)
+        loss, _ = made.loss(batch)
+        if epoch < 3:
+            torch.testing.assert_close(loss, made.model(batch.src, batch.tgt))
+    assert critical == [3, 4]
+    made.model.eval()
+    made.loss(batch)
+    assert critical == [3, 4]
+
+
 def test_training_for_the_reward_raises_it() -> None:
     made = pipeline()
     pairs = get_task("translation").read(made.config).train[:16]

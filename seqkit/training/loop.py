@@ -193,6 +193,7 @@ class Trainer:
         """(mean training loss in nats a unit, mean norm of the gradient before clipping)."""
         batches = self._batches(lengths, epoch)
         self.reporter.epoch_started(epoch, self.config.epochs, len(batches))
+        self.pipeline.before_epoch(epoch)
         self.pipeline.model.train()
         total, units, norms = 0.0, 0, []
         for group in _groups(batches, self.config.accumulate):

@@ -140,7 +140,7 @@ class CaptioningPipeline(Generator[CaptionedPicture, Item, PictureBatch]):
 
     def loss(self, batch: PictureBatch) -> tuple[Tensor, Tensor]:
         likelihood = self.model(batch.seen, batch.captions, batch.rows)
-        if self.model.training and self.config.training.self_critical:
+        if self.self_critical:
             return self.critical_loss(batch.seen, batch.captions, batch.rows, likelihood)
         return likelihood, (batch.captions.lengths - 1).sum()
 

@@ -89,7 +89,7 @@ class TranslationPipeline(Generator[Pair, Item, PairBatch]):
 
     def loss(self, batch: PairBatch) -> tuple[Tensor, Tensor]:
         likelihood = self.model(batch.src, batch.tgt)
-        if self.model.training and self.config.training.self_critical:
+        if self.self_critical:
             rows = torch.arange(len(batch.tgt), device=likelihood.device)
             return self.critical_loss(batch.src, batch.tgt, rows, likelihood)
         return likelihood, (batch.tgt.lengths - 1).sum()
