@@ -7,7 +7,7 @@ from pathlib import Path
 
 from seqkit.run import open_run, write_scores
 
-from .flags import PlainParser, add_running_flags, check_running_flags
+from .flags import PlainParser, add_running_flags, check_running_flags, decoding_changes
 
 
 def run(argv: Sequence[str]) -> int:
@@ -20,8 +20,7 @@ def run(argv: Sequence[str]) -> int:
     from .progress import print_scores, print_table
 
     predictor = load(opened, *options.ensemble, device=options.device, threads=options.threads)
-    if options.beam_size is not None:
-        predictor.pipeline.set_decoding({"beam_size": options.beam_size})
+    predictor.pipeline.set_decoding(decoding_changes(options))
     scores = predictor.evaluate(options.data, split=options.split, batch_size=options.batch_size)
     print_scores({options.split: scores.values}, scores.signature)
     for title, rows in scores.tables.items():

@@ -8,7 +8,10 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn, get_type_hints
 
+import yaml
+
 from seqkit.config import check_setting, from_dict, iter_settings, nest, setting_names, to_dict
+from seqkit.decoding.options import DecodingOptions
 from seqkit.errors import ConfigError, did_you_mean, nearest
 
 
@@ -25,7 +28,7 @@ class PlainParser(argparse.ArgumentParser):
 
 def add_running_flags(parser: argparse.ArgumentParser) -> None:
     """Adds the flags of every verb that runs a trained network."""
-    about = "width of the beam, for tasks that generate"
+    about = "short for --decoding.beam_size"
     parser.add_argument("--beam-size", type=int, metavar="N", help=about)
     about = "inputs a batch; answers do not depend on it (default: 32)"
     parser.add_argument("--batch-size", type=int, default=32, metavar="N", help=about)
@@ -37,6 +40,22 @@ def add_running_flags(parser: argparse.ArgumentParser) -> None:
     )
     about = "CPU threads (default: chosen by the size of the network)"
     parser.add_argument("--threads", type=int, default=0, metavar="N", help=about)
+    group = parser.add_argument_group(
+        "decoding, for tasks that generate (default: as the run was trained with)"
+    )
+    for name, about in field_docs(DecodingOptions).items():
+        group.add_argument(f"--decoding.{name}", type=yaml.safe_load, metavar="VALUE", help=about)
+
+
+def decoding_changes(options: argparse.Namespace) -> dict[str, Any]:
+    """The decoding settings among those flags, by name."""
+    short = {name: getattr(options, name, None) for name in ("beam_size", "nbest")}
+    long = {
+        name.removeprefix("decoding."): value
+        for name, value in vars(options).items()
+        if name.startswith("decoding.") and value is not None
+    }
+    return {name: value for name, value in short.items() if value is not None} | long
 
 
 def check_running_flags(options: argparse.Namespace) -> None:

