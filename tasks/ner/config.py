@@ -73,6 +73,8 @@ class NerModel(CoreConfig):
     """Width of the vector for upper and lower case and digits (0: none)."""
     crf: bool = True
     """Whether whole tag sequences are scored; otherwise each tag alone, and the best valid sequence is taken."""
+    recall_bias: float = 0.0
+    """Taken off the score of no entity when answering: above 0 finds more entities, and more of them are wrong."""
     tag_scheme: Literal["bio", "bioes"] = "bioes"
     """The network's own tags; with bioes it also learns where entities end."""
 

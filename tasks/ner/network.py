@@ -115,8 +115,9 @@ class EntityNetwork(nn.Module):
 
     Args:
         vectors: Words to vectors.
-        tagger: Vectors to tag scores.
+        tagger: Vectors to tag scores; tag 0 is outside of entities.
         rules: Which tag may follow which, start and end, from `allowed_transitions`.
+        recall_bias: Taken off the scores of tag 0 in `decode`.
     """
 
     allowed: Tensor
@@ -124,11 +125,16 @@ class EntityNetwork(nn.Module):
     allowed_end: Tensor
 
     def __init__(
-        self, vectors: WordVectors, tagger: Tagger, rules: tuple[Tensor, Tensor, Tensor]
+        self,
+        vectors: WordVectors,
+        tagger: Tagger,
+        rules: tuple[Tensor, Tensor, Tensor],
+        recall_bias: float = 0.0,
     ) -> None:
         super().__init__()
         self.vectors = vectors
         self.tagger = tagger
+        self.recall_bias = recall_bias
         for name, mask in zip(("allowed", "allowed_start", "allowed_end"), rules, strict=True):
             self.register_buffer(name, mask, persistent=False)  # the tags' names imply them
 
@@ -148,6 +154,7 @@ class EntityNetwork(nn.Module):
         Without a CRF a sequence's log-probability is the sum of its tags'.
         """
         scores = self(batch)
+        scores[..., 0] -= self.recall_bias
         lengths = batch.words.lengths.to(scores.device)
         crf = self.tagger.crf
         if crf is not None:
@@ -188,4 +195,5 @@ def build_network(
         num_heads=model.num_heads, locked=model.locked_dropout, weight_dropout=model.weight_dropout,
     )  # fmt: skip
     crf = CRF(len(tags), *rules) if model.crf else None
-    return EntityNetwork(vectors, Tagger(encoder, len(tags), crf, model.dropout), rules)
+    tagger = Tagger(encoder, len(tags), crf, model.dropout)
+    return EntityNetwork(vectors, tagger, rules, model.recall_bias)

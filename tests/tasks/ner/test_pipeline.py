@@ -174,6 +174,19 @@ def test_scores_and_confidences_are_probabilities_of_the_tags(crf: bool) -> None
     assert answer.alternatives[0].output == answer.output
 
 
+@pytest.mark.parametrize("crf", [True, False])
+def test_a_recall_bias_finds_more_entities_and_leaves_training_alone(crf: bool) -> None:
+    tokens = [list(example.tokens) for example in TEN]
+    found, losses = [], []
+    for bias in (-20.0, 0.0, 20.0):
+        made = pipeline({"model": {"recall_bias": bias, "crf": crf}})
+        tags = [tag for answer in answers(made, tokens) for tag in answer.detail["tags"]]
+        found.append(sum(tag != "O" for tag in tags))
+        losses.append(made.loss(made.collate([made.encode(example) for example in TEN]))[0])
+    assert found[0] == 0 < found[1] <= found[2] == sum(map(len, tokens))
+    assert losses[0] == losses[1] == losses[2]
+
+
 def test_fewer_sequences_than_asked_for_are_all_there_are() -> None:
     made = pipeline({"model": {"tag_scheme": "bio"}})
     made.set_decoding({"nbest": 50})
