@@ -149,9 +149,7 @@ class Generator(Pipeline[ExampleT, ItemT, BatchT]):
         known = [profile(reference) for reference in references]
         return [max(sentence_chrf(profile(text), other) for other in known) for text in texts]
 
-    def critical_loss(
-        self, src: Any, tgt: Batch, rows: Tensor, likelihood: Tensor
-    ) -> tuple[Tensor, Tensor]:
+    def critical_loss(self, src: Any, tgt: Batch, rows: Tensor) -> tuple[Tensor, Tensor]:
         """(loss, number of units) of self-critical training, mixed with the likelihood as the settings say.
 
         Sampled sentences gain or lose probability by how much better or worse they are than the mean of the other
@@ -162,35 +160,40 @@ class Generator(Pipeline[ExampleT, ItemT, BatchT]):
             src: What the network's `start` takes.
             tgt: References, int64 [references, len], between `bos_idx` and `eos_idx`.
             rows: The source of each reference, int64 [references], in order.
-            likelihood: Their cross-entropy, summed.
         """
         training, units = self.config.training, (tgt.lengths - 1).sum()
         share, count = training.self_critical, training.self_critical_samples
-        samples = self._samples(src, int(rows.max()) + 1, count)
+        longest = int(tgt.lengths.max()) - 1
+        samples = self._samples(src, int(rows.max()) + 1, count, longest)
         texts = self._reference_texts(tgt, rows)
         rewards = torch.tensor([
             self.rewards([self.codecs["target"].decode(hyp.tokens) for hyp in drawn], texts[row])
             for row, drawn in enumerate(samples)
         ])  # fmt: skip
         others = (rewards.sum(dim=1, keepdim=True) - rewards) / (count - 1)
-        advantage = (rewards - others).flatten().to(likelihood)
+        device = tgt.values.device
+        advantage = (rewards - others).flatten().to(device)
         drawn = pad([
             [IDS.bos_idx, *hyp.tokens, *([IDS.eos_idx] if hyp.finished else [])]
             for row in samples for hyp in row
-        ]).to(likelihood.device)  # fmt: skip
-        origin = torch.arange(len(samples), device=likelihood.device).repeat_interleave(count)
+        ]).to(device)  # fmt: skip
+        origin = torch.arange(len(samples), device=device).repeat_interleave(count)
         log_probs = self.model.log_probs(src, drawn, origin)
         sampled_units = (drawn.lengths - 1).sum()
         critical = -(advantage * log_probs).sum() * (units / sampled_units)
-        return share * critical + (1 - share) * likelihood, units
+        if share == 1:
+            return critical, units
+        return share * critical + (1 - share) * self.model(src, tgt, rows), units
 
     @torch.no_grad()
-    def _samples(self, src: Any, num_rows: int, count: int) -> list[list[Hypothesis]]:
-        """Sentences drawn from the network without dropout, by numbers that torch's seed decides."""
+    def _samples(self, src: Any, num_rows: int, count: int, longest: int) -> list[list[Hypothesis]]:
+        """Sentences of `longest` steps at most, drawn from the network without dropout, by numbers that torch's seed
+        decides."""
         seed = int(torch.randint(2**31, ()))
         options = dataclasses.replace(
             self.config.decoding, method="sample", nbest=count, seed=seed, forbid_unk=False,
-            min_len=0, no_repeat_ngram=0, temperature=1.0, top_k=0, top_p=1.0,
+            min_len=0, max_len=min(longest, self.config.decoding.max_len),
+            no_repeat_ngram=0, temperature=1.0, top_k=0, top_p=1.0,
         )  # fmt: skip
         device = next(self.model.parameters()).device
         self.model.eval()

@@ -93,7 +93,7 @@ def test_training_for_the_reward_raises_it() -> None:
 
     def mean_reward() -> float:
         torch.manual_seed(1)
-        samples = made._samples(batch.src, len(pairs), 20)
+        samples = made._samples(batch.src, len(pairs), 20, 12)
         texts = [[made.codecs["target"].decode(h.tokens) for h in row] for row in samples]
         found = [made.rewards(row, [pair.tgt]) for row, pair in zip(texts, pairs, strict=True)]
         return sum(map(sum, found)) / (20 * len(pairs))

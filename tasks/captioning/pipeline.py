@@ -139,9 +139,9 @@ class CaptioningPipeline(Generator[CaptionedPicture, Item, PictureBatch]):
         )
 
     def loss(self, batch: PictureBatch) -> tuple[Tensor, Tensor]:
-        likelihood = self.model(batch.seen, batch.captions, batch.rows)
         if self.self_critical:
-            return self.critical_loss(batch.seen, batch.captions, batch.rows, likelihood)
+            return self.critical_loss(batch.seen, batch.captions, batch.rows)
+        likelihood = self.model(batch.seen, batch.captions, batch.rows)
         return likelihood, (batch.captions.lengths - 1).sum()
 
     def prepare_training(self, train: Sequence[CaptionedPicture]) -> None:

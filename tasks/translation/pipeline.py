@@ -88,11 +88,10 @@ class TranslationPipeline(Generator[Pair, Item, PairBatch]):
         return PairBatch(pad([item.src for item in items]), pad([item.tgt for item in items]))
 
     def loss(self, batch: PairBatch) -> tuple[Tensor, Tensor]:
-        likelihood = self.model(batch.src, batch.tgt)
         if self.self_critical:
-            rows = torch.arange(len(batch.tgt), device=likelihood.device)
-            return self.critical_loss(batch.src, batch.tgt, rows, likelihood)
-        return likelihood, (batch.tgt.lengths - 1).sum()
+            rows = torch.arange(len(batch.tgt), device=batch.tgt.values.device)
+            return self.critical_loss(batch.src, batch.tgt, rows)
+        return self.model(batch.src, batch.tgt), (batch.tgt.lengths - 1).sum()
 
     def predict(self, items: Sequence[Item], batch: PairBatch) -> list[Prediction]:
         answers = self.generate(
