@@ -62,6 +62,9 @@ ROWS = (
     Row("conll2003-glove", "ner", {"--data": "conll2003", **GLOVE}, "dev", F1, f"CoNLL-2003, testa{CHOSEN}"),
     Row("wnut17", "ner", {"--data": "wnut17", **GLOVE}, "test", F1, "WNUT 2017, test"),
     Row("flickr8k-attend", "captioning", {"--data": "flickr8k"}, "dev", CAPTIONS, f"Flickr8k, dev{CHOSEN}"),
+    Row("flickr8k-cider", "captioning",
+        {"--data": "flickr8k", "--training.start_from": "runs:flickr8k-attend-1"}, "dev", CAPTIONS,
+        f"Flickr8k, dev{CHOSEN}"),
     Row("flickr8k-tell", "captioning", {"--data": "flickr8k"}, "dev", CAPTIONS, f"Flickr8k, dev{CHOSEN}"),
 )  # fmt: skip
 

@@ -32,7 +32,7 @@ def fill_needs(config: Any, needs: Mapping[str, Mapping[str, str]], recipe: str)
     if missing:
         lines = [f"  --{name} {need['file']}: {need['get']}" for name, need in needs.items()]
         raise ConfigError(
-            f"Recipe {recipe} needs {' and '.join(missing)}, which is not there. Name yours, or get what it needs:\n"
+            f"Recipe {recipe} does not find {' and '.join(missing)}. Name yours, or get what it needs:\n"
             + "\n".join(lines)
         )
     values = to_dict(config)

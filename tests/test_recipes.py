@@ -19,9 +19,9 @@ def test_a_recipe_without_its_data_names_the_script_that_gets_it(
     monkeypatch.chdir(tmp_path)
     assert main(["train", "sentiment", "--recipe", "keras-notebook"]) == 2
     message = capsys.readouterr().err
-    assert "Recipe keras-notebook needs data/imdb/aclImdb.tar.gz, which is not there" in message
+    assert "Recipe keras-notebook does not find data/imdb/aclImdb.tar.gz. Name yours" in message
     assert "python data_scripts/imdb.py --out data/imdb" in message
-    with pytest.raises(ConfigError, match="Recipe keras-notebook needs"):
+    with pytest.raises(ConfigError, match="Recipe keras-notebook does not find"):
         seqkit.train("sentiment", recipe="keras-notebook")
     assert list(tmp_path.iterdir()) == []
 
