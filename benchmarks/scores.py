@@ -1,10 +1,12 @@
 """Trains the recipes on the original data and rewrites the README's table of scores.
 
     python benchmarks/scores.py --data DATA [--rows imdb-lstm ...] [--seeds 1 2 3] [--runs runs/scores]
+    python benchmarks/scores.py --check --runs runs/scores
 
 DATA holds a folder a data set, as `data_scripts/` makes them. A run that is finished already is not trained again, so
 that an interrupted table goes on where it stopped; delete its folder to train it anew. Every figure of the table comes
-out of the `metrics.json` of these runs.
+out of the `metrics.json` of these runs. `--check` scores the finished runs again on their dev splits, and tells whether
+each digit is that of their training.
 """
 
 from __future__ import annotations
@@ -19,6 +21,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import seqkit
 
 README = Path(__file__).parents[1] / "README.md"
 BEGIN, END = "<!-- scores: benchmarks/scores.py writes this table -->", "<!-- end of scores -->"
@@ -72,6 +76,8 @@ ROWS = (
 def main(argv: Sequence[str] | None = None) -> None:
     """Trains what is asked for and writes the table of all finished rows."""
     options = parser().parse_args(argv)
+    if options.check:
+        return check(options.runs)
     for row in ROWS:
         if options.rows is None or row.recipe in options.rows:
             for seed in options.seeds:
@@ -84,7 +90,9 @@ def main(argv: Sequence[str] | None = None) -> None:
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--data", type=Path, required=True, help="folder of the data sets")
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--data", type=Path, help="folder of the data sets")
+    what.add_argument("--check", action="store_true", help="only score the finished runs again")
     parser.add_argument("--runs", type=Path, default=Path("runs/scores"), help="folder of the runs")
     names = [row.recipe for row in ROWS]
     parser.add_argument("--rows", nargs="*", choices=names, help="rows to train (default: all)")
@@ -113,14 +121,39 @@ def located(name: str, data: Path, runs: Path) -> Path:
     return packed if packed.is_file() and not path.exists() else path
 
 
+def check(runs: Path) -> None:
+    """Compares the dev scores of the finished runs with those that `seqkit evaluate` finds.
+
+    Raises:
+        SystemExit: if one differs.
+    """
+    unlike = []
+    for metrics in sorted(runs.glob("*/metrics.json")):
+        run, wanted = metrics.parent, read(metrics)["scores"]["dev"]
+        found = seqkit.load(run).evaluate(split="dev").values
+        print(
+            f"{run.name}: {found} {'equal' if found == wanted else f'but trained {wanted}'}",
+            flush=True,
+        )
+        unlike += [run.name] if found != wanted else []
+    if unlike:
+        raise SystemExit(f"Other scores than in training: {', '.join(unlike)}")
+
+
 def results(row: Row, runs: Path) -> dict[int, dict[str, Any]]:
     """What the finished runs of a row measured, by seed."""
     found = {}
     for folder in sorted(runs.glob(f"{row.recipe}-*")):
         seed = folder.name.removeprefix(f"{row.recipe}-")
         if seed.isdigit() and (folder / "metrics.json").is_file():
-            found[int(seed)] = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+            found[int(seed)] = read(folder / "metrics.json")
     return found
+
+
+def read(metrics: Path) -> dict[str, Any]:
+    """What a run measured."""
+    values: dict[str, Any] = json.loads(metrics.read_text(encoding="utf-8"))
+    return values
 
 
 def table(finished: dict[Row, dict[int, dict[str, Any]]]) -> str:

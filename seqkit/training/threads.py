@@ -9,8 +9,8 @@ import sys
 import torch
 
 SMALL = 384
-"""Hidden units up to which one thread is taken. Smaller products end before a second thread has started; and where other
-programs run too, waiting for each other costs a step of 256 units more than ten times its work."""
+"""Hidden units up to which one thread is taken. Smaller products end before a second thread has started; and where
+other programs run too, waiting for each other costs a step of 256 units more than ten times its work."""
 
 
 def choose_threads(asked: int, hidden_size: int) -> int:
