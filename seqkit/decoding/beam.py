@@ -8,7 +8,7 @@ slot without hypothesis has log-probability minus infinity.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic
 
 import torch
@@ -94,14 +94,17 @@ def decode_beam(
         options: The settings.
         return_attention: Keep the attention, if the model gives any.
 
-    The bound on live hypotheses and the length penalty are those of Wu et al. 2016, section 7,
+    The bound on live hypotheses and the penalties are those of Wu et al. 2016, section 7,
     https://arxiv.org/abs/1609.08144; the paper also prunes by distance from the best candidate,
     which is left out.
     """
     beam = init(state, max_lens, ids, options)
     while beam.places.numel():
-        step(model, beam, ids, options, return_attention)
-    return finish(beam, options)
+        step(model, beam, ids, options, return_attention or options.coverage_penalty > 0)
+    nbest = finish(beam, options)
+    if not return_attention:
+        nbest = [[replace(hyp, attention=None) for hyp in row] for row in nbest]
+    return nbest
 
 
 def init(state: S, max_lens: Tensor, ids: SpecialIds, options: DecodingOptions) -> Beam[S]:
@@ -177,8 +180,8 @@ def sentences_done(
 ) -> Tensor:
     """True where the search of a sentence is over, bool [batch].
 
-    A live hypothesis can only lose log-probability, and loses none at best; the length that divides
-    it is `max_lens` at most. As log-probabilities are below 0, dividing by the most gives the
+    A live hypothesis can only lose log-probability, and loses none at best, nor by coverage; the length
+    that divides it is `max_lens` at most. As log-probabilities are below 0, dividing by the most gives the
     highest score that it can reach. That bound is far off, so once `beam_size` hypotheses have
     finished the score of the live one as it stands decides: enough poor ones may end while the
     likeliest sentence is still growing, and that must not stop it.
@@ -213,6 +216,7 @@ def _set_ended_aside(
     _record(beam, sentences, paths, options, finished=True)
     norm = length_norm(float(paths.num_steps), options.length_penalty)
     scores = candidates.log_probs.masked_fill(~ended, -math.inf) / norm
+    scores[sentences, ranks] += paths.coverage_scores(options.coverage_penalty)
     beam.best_scores = torch.cat([beam.best_scores, scores], dim=1).topk(options.nbest).values
     beam.num_finished = beam.num_finished + ended.sum(dim=1)
 
@@ -274,6 +278,6 @@ def _record(
     beam: Beam[S], sentences: Tensor, paths: Paths, options: DecodingOptions, finished: bool
 ) -> None:
     """Adds the paths [n] to the outputs of their sentences, int64 [n]."""
-    hypotheses = paths.hypotheses(options.length_penalty, finished)
+    hypotheses = paths.hypotheses(options.length_penalty, finished, options.coverage_penalty)
     for place, hypothesis in zip(beam.places[sentences].tolist(), hypotheses, strict=True):
         beam.outputs[place].append(hypothesis)

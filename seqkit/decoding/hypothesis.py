@@ -21,7 +21,7 @@ class Hypothesis:
     log_prob: float
     """The model's log-probability of the sentence, in nats: the sum of `token_log_probs`."""
     score: float
-    """`log_prob` normalised by length; what the n-best list is ranked by."""
+    """`log_prob` normalised by length, and any coverage penalty; what the n-best list is ranked by."""
     token_log_probs: list[float]
     """Log-probability of each token in nats, and last that of the end mark where `finished`."""
     attention: Tensor | None
@@ -34,11 +34,27 @@ def length_norm(num_tokens: Length, length_penalty: float) -> Length:
     """Divisor of the log-probability of a sentence of `num_tokens` tokens, end mark included.
 
     Wu et al. 2016, eq. 14 (lp), https://arxiv.org/abs/1609.08144. The paper leaves open whether the
-    end mark counts; here it does, as its log-probability is in the sum. The paper's coverage
-    penalty is left out.
+    end mark counts; here it does, as its log-probability is in the sum.
     """
     norm: Length = ((5 + num_tokens) / 6) ** length_penalty
     return norm
+
+
+def coverage_score(attention: Tensor, coverage_penalty: float) -> Tensor:
+    """What a sentence loses for places of its source that it hardly looked at, float [rows], 0 at most.
+
+    Wu et al. 2016, eq. 14 (cp), https://arxiv.org/abs/1609.08144, over all steps, the end mark's too.
+
+    Args:
+        attention: float [rows, steps, src_len], exactly 0 at padding, which therefore does not count.
+        coverage_penalty: The paper's beta.
+
+    >>> coverage_score(torch.tensor([[[0.5, 0.5, 0.0], [1.0, 0.0, 0.0]]]), 2.0)  # 1.5, 0.5, padding
+    tensor([-1.3863])
+    """
+    received = attention.sum(dim=1)
+    losses = received.clamp(max=1).log().masked_fill(received == 0, 0.0)
+    return coverage_penalty * losses.sum(dim=1)
 
 
 def best_first(hypotheses: list[Hypothesis]) -> list[Hypothesis]:
@@ -95,16 +111,25 @@ class Paths:
             attn_weights,
         )
 
-    def hypotheses(self, length_penalty: float, finished: bool) -> list[Hypothesis]:
+    def coverage_scores(self, coverage_penalty: float) -> Tensor:
+        """What each path loses for what it did not look at, float [rows]; 0 without attention."""
+        if self.attn_weights is None or not coverage_penalty:
+            return self.log_probs.new_zeros(len(self.log_probs))
+        return coverage_score(self.attn_weights, coverage_penalty)
+
+    def hypotheses(
+        self, length_penalty: float, finished: bool, coverage_penalty: float = 0.0
+    ) -> list[Hypothesis]:
         """One hypothesis a row; `finished`: the last token of each path is the end mark."""
         num_tokens = self.num_steps - int(finished)
         norm = length_norm(float(self.num_steps), length_penalty)
         attn = None if self.attn_weights is None else self.attn_weights[:, :num_tokens].cpu()
         result = []
-        paths = zip(self.tokens.tolist(), self.log_probs.tolist(), strict=True)
-        for row, (tokens, log_probs) in enumerate(paths):
+        coverage = self.coverage_scores(coverage_penalty)
+        paths = zip(self.tokens.tolist(), self.log_probs.tolist(), coverage.tolist(), strict=True)
+        for row, (tokens, log_probs, covered) in enumerate(paths):
             log_prob = math.fsum(log_probs)
-            score = log_prob / norm
+            score = log_prob / norm + covered
             attention = None if attn is None else attn[row]
             tokens = tokens[:num_tokens]
             result.append(Hypothesis(tokens, log_prob, score, log_probs, attention, finished))

@@ -38,6 +38,10 @@ class DecodingOptions:
     length_penalty: float = 1.0
     """alpha in score = log_prob / ((5 + tokens) / 6) ** alpha; 0: none; larger favours length."""
 
+    coverage_penalty: float = 0.0
+    """beta of a penalty for places of the source that got little attention, added to the score: beta * sum of
+    log(min(attention received, 1)); beam only, with attention. 0: none."""
+
     no_repeat_ngram: int = 0
     """No n-gram of this many tokens comes twice in a sentence; 0 for no such rule."""
 
@@ -73,6 +77,11 @@ class DecodingOptions:
             ("max_len", self.max_len >= 1, "at least 1 token"),
             ("min_len", self.min_len >= 0, "at least 0 tokens"),
             ("length_penalty", 0 <= self.length_penalty < math.inf, "a number that is at least 0"),
+            (
+                "coverage_penalty",
+                0 <= self.coverage_penalty < math.inf,
+                "a number that is at least 0",
+            ),
             ("no_repeat_ngram", self.no_repeat_ngram >= 0, "at least 0 tokens"),
             ("mbr_samples", self.mbr_samples >= 1, "at least 1 sample"),
             ("temperature", 0 < self.temperature < math.inf, "a number above 0"),

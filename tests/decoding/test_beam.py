@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -210,3 +212,50 @@ def test_a_hypothesis_that_ends_leaves_its_place_in_the_beam_to_the_next_best() 
 
 def test_an_empty_batch_gives_no_lists() -> None:
     assert run(ToyModel(0), [], DecodingOptions()) == []
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=seeds, alpha=alphas, max_len=st.integers(1, 4), beta=st.sampled_from([0.2, 1.0, 5.0]))
+def test_a_full_beam_ranks_by_length_and_coverage(
+    seed: int, alpha: float, max_len: int, beta: float
+) -> None:
+    model = ToyModel(seed)
+    model.attn = model.attn / 3
+    model.attn[..., -1] = 0.0  # padding
+    options = DecodingOptions(
+        beam_size=FULL_WIDTH, max_len=max_len, length_penalty=alpha, coverage_penalty=beta, nbest=3
+    )
+    for row, found in enumerate(run(model, range(4), options)):
+        expected = []
+        for tokens, log_prob, finished in all_sentences(model, row, max_len, no_unk):
+            steps = len(tokens) + finished
+            received = model.attn[row, model.contexts(tokens)[:steps]].sum(dim=0).tolist()[:-1]
+            covered = beta * sum(math.log(min(share, 1.0)) for share in received)
+            score = log_prob / ((5 + steps) / 6) ** alpha + covered
+            expected.append((not finished, -score, tokens))
+        best = [(tokens, pytest.approx(-loss, abs=1e-4)) for _, loss, tokens in sorted(expected)]
+        assert [(hyp.tokens, hyp.score) for hyp in found] == best[:3]
+        assert all(hyp.attention is None for hyp in found)
+
+
+def test_a_coverage_penalty_prefers_the_sentence_that_looked_everywhere() -> None:
+    class Reader(ToyModel):
+        """Token 4 looks at the first place alone, token 5, a little less likely, at all."""
+
+        def step(self, tokens, state):
+            logits = torch.full((len(tokens), 7), -20.0)
+            start = tokens == IDS.bos_idx
+            logits[start, 4], logits[start, 5] = 1.0, 0.9
+            logits[~start, IDS.eos_idx] = 5.0
+            narrow = torch.tensor([0.98, 0.01, 0.01])
+            attn = torch.where((tokens == 5).unsqueeze(1), torch.full((3,), 1 / 3), narrow)
+            return logits, state, attn
+
+    def best(beta: float) -> list[int]:
+        [[hyp]] = run(
+            Reader(0), [0], DecodingOptions(beam_size=3, max_len=4, coverage_penalty=beta)
+        )
+        return hyp.tokens
+
+    assert best(0.0) == [4]
+    assert best(0.2) == [5]
