@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from seqkit.data.readers import iter_lines
 from seqkit.errors import DataError
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from seqkit.nn.embedding import TokenEmbedding
+
+Scaling = Literal["none", "unit", "standard"]
 
 
 def vector_size(path: Path) -> int:
@@ -86,8 +88,30 @@ def read_vectors(path: Path, words: Mapping[str, int]) -> tuple[Tensor, Tensor]:
     return torch.tensor(rows, dtype=torch.long), torch.from_numpy(vectors)
 
 
+def scaled_vectors(vectors: Tensor, scaling: Scaling) -> Tensor:
+    """Vectors [found, size] as they are (`none`), each of length 1 (`unit`), or each place of them with mean 0 and
+    variance 1 over all (`standard`).
+
+    >>> import torch
+    >>> scaled_vectors(torch.tensor([[3.0, 4.0]]), "unit")
+    tensor([[0.6000, 0.8000]])
+    """
+    if scaling == "unit":
+        lengths: Tensor = vectors.norm(dim=1, keepdim=True)
+        return vectors / lengths.clamp(min=1e-12)
+    if scaling == "standard" and len(vectors):
+        spread = vectors.std(dim=0, correction=0).clamp(min=1e-12)
+        return (vectors - vectors.mean(dim=0)) / spread
+    return vectors
+
+
 def start_from_vectors(
-    embedding: TokenEmbedding, path: Path, words: Mapping[str, int], *, freeze: bool
+    embedding: TokenEmbedding,
+    path: Path,
+    words: Mapping[str, int],
+    *,
+    freeze: bool = False,
+    scaling: Scaling = "none",
 ) -> str:
     """Starts an embedding's rows from a vector file.
 
@@ -96,11 +120,12 @@ def start_from_vectors(
         path: As for `read_vectors`.
         words: Words of the vocabulary and their rows.
         freeze: Whether the vectors stay as they are.
+        scaling: See `scaled_vectors`.
 
     Returns:
         A sentence that says how many words were found.
     """
     rows, vectors = read_vectors(path, words)
-    embedding.set_vectors(rows, vectors, freeze=freeze)
+    embedding.set_vectors(rows, scaled_vectors(vectors, scaling), freeze=freeze)
     share = len(rows) / max(1, len(words))
     return f"{path.name}: vectors for {len(rows):,} of {len(words):,} words ({share:.1%})."

@@ -49,6 +49,8 @@ class LanguageModelConfig(CoreConfig):
     """Whether a second model foretells the unit before, as bidirectional encoders need; one layer only."""
     vectors: str | None = None
     """File of pretrained vectors (GloVe or fastText text format, plain or gzip) to start from; word units only."""
+    vector_scaling: Literal["none", "unit", "standard"] = "none"
+    """Pretrained vectors as they are, each of length one, or each of their numbers with mean 0 and variance 1."""
     samples: int = 500
     """Units drawn for the training loss, instead of the whole vocabulary (0: exact)."""
     continuation: int = 20

@@ -146,7 +146,8 @@ def fit(config: LanguageConfig, train: Sequence[str]) -> LanguagePipeline:
     resolved = dataclasses.replace(model, emb_size=vector_size(path))
     pipeline = LanguagePipeline(dataclasses.replace(config, model=resolved), codec, frequencies)
     words = codec.vocabulary.ordinary()
-    pipeline.notes = [start_from_vectors(pipeline.model.embedding, path, words, freeze=False)]
+    embedding, scaling = pipeline.model.embedding, model.vector_scaling
+    pipeline.notes = [start_from_vectors(embedding, path, words, scaling=scaling)]
     return pipeline
 
 

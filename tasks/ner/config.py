@@ -59,6 +59,8 @@ class NerModel(CoreConfig):
     vectors: str | None = None
     """File of pretrained vectors (GloVe or fastText text format, plain or gzip). Words of the dev and test sentences
     that have a vector are known too."""
+    vector_scaling: Literal["none", "unit", "standard"] = "none"
+    """Pretrained vectors as they are, each of length one, or each of their numbers with mean 0 and variance 1."""
     freeze_vectors: bool = False
     """Whether pretrained vectors stay as they are."""
     unk_prob: float = 0.5

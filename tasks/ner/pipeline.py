@@ -218,7 +218,8 @@ def fit(
     resolved = dataclasses.replace(model, emb_size=vector_size(path))
     pipeline = NerPipeline(dataclasses.replace(config, model=resolved), features, types, once)
     table, words = pipeline.model.vectors.table, features.words.ordinary()
-    pipeline.notes = [start_from_vectors(table, path, words, freeze=model.freeze_vectors)]
+    freeze, scaling = model.freeze_vectors, model.vector_scaling
+    pipeline.notes = [start_from_vectors(table, path, words, freeze=freeze, scaling=scaling)]
     return pipeline
 
 

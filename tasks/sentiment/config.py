@@ -53,6 +53,8 @@ class SentimentModel(CoreConfig):
     vectors: str | None = None
     """File of pretrained vectors (GloVe or fastText text format, plain or gzip); word units only. Words of the dev
     and test texts that have a vector are known too."""
+    vector_scaling: Literal["none", "unit", "standard"] = "none"
+    """Pretrained vectors as they are, each of length one, or each of their numbers with mean 0 and variance 1."""
     freeze_vectors: bool = False
     """Whether pretrained vectors stay as they are."""
     pooling: Literal["last", "max", "mean", "attention", "max_mean", "max_mean_attention"] = "max"

@@ -239,10 +239,12 @@ def fit(
     resolved = dataclasses.replace(model, emb_size=vector_size(path))
     pipeline = SentimentPipeline(dataclasses.replace(config, model=resolved), codec, labels)
     assert isinstance(pipeline.model.embedding, TokenEmbedding)
-    words = codec.vocabulary.ordinary()
     pipeline.notes = [
-        start_from_vectors(pipeline.model.embedding, path, words, freeze=model.freeze_vectors)
-    ]
+        start_from_vectors(
+            pipeline.model.embedding, path, codec.vocabulary.ordinary(),
+            freeze=model.freeze_vectors, scaling=model.vector_scaling,
+        )
+    ]  # fmt: skip
     return pipeline
 
 

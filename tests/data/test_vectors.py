@@ -99,6 +99,21 @@ def test_vectors_learn_on_unless_they_are_frozen(glove: Path) -> None:
     assert all(weight.requires_grad for weight in embedding.parameters())
 
 
+def test_vectors_are_scaled_to_length_one_or_to_a_common_spread(glove: Path) -> None:
+    vectors = {}
+    for scaling in ("none", "unit", "standard"):
+        embedding = TokenEmbedding("learned", 8, 3)
+        start_from_vectors(embedding, glove, WORDS, scaling=scaling)
+        vectors[scaling] = embedding(torch.tensor([4, 5, 6]))
+    plain = vectors["none"]
+    torch.testing.assert_close(vectors["unit"], plain / plain.norm(dim=1, keepdim=True))
+    torch.testing.assert_close(vectors["standard"].mean(dim=0), torch.zeros(3), atol=1e-6, rtol=0)
+    torch.testing.assert_close(vectors["standard"].var(dim=0, correction=0), torch.ones(3))
+    embedding = TokenEmbedding("learned", 8, 3)
+    start_from_vectors(embedding, glove, {"absent": 7}, scaling="standard")
+    assert embedding(torch.tensor(7)).isfinite().all()
+
+
 def test_an_embedding_of_another_width_is_refused(glove: Path) -> None:
     with pytest.raises(ShapeError, match=r"vectors must be \[3, 4\], got \[3, 3\]"):
         start_from_vectors(TokenEmbedding("learned", 8, 4), glove, WORDS, freeze=False)
