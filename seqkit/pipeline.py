@@ -65,6 +65,11 @@ class Pipeline(ABC, Generic[ExampleT, ItemT, BatchT]):
     def encode(self, example: ExampleT) -> ItemT:
         """A labelled example as numbers."""
 
+    def encode_anew(self, examples: Sequence[ExampleT], epoch: int) -> list[ItemT] | None:
+        """Training examples as numbers for one epoch, counted from 1, where a training example's numbers are drawn by
+        chance; None where they are those of `encode`."""
+        return None
+
     @abstractmethod
     def encode_input(self, raw: Any) -> ItemT:
         """An unlabelled input as numbers.

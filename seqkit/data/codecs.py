@@ -10,6 +10,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from threading import Thread
 from typing import Any, ClassVar
 
 from seqkit.data.tokens import join_words, split_joined, split_words, split_words_only
@@ -132,6 +133,34 @@ class PieceCodec(Codec):
     def encode(self, text: str) -> list[int]:
         ids: list[int] = self._pieces.encode(text.lower() if self.lowercase else text)
         return ids
+
+    def encode_with_dropout(
+        self, texts: Sequence[str], dropout: float, seed: int
+    ) -> list[list[int]]:
+        """Ids of texts, each cut into finer pieces by chance (BPE-dropout, Provilkov et al. 2020,
+        https://arxiv.org/abs/1910.13267).
+
+        Args:
+            texts: Any number.
+            dropout: Probability that a merge is left out (0 to 1).
+            seed: The cuts are a function of the texts and of this number.
+        """
+        import sentencepiece
+
+        result: list[list[int]] = []
+
+        def encode() -> None:
+            for text in texts:
+                text = text.lower() if self.lowercase else text
+                result.append(
+                    self._pieces.encode(text, enable_sampling=True, alpha=dropout, nbest_size=-1)
+                )
+
+        sentencepiece.set_random_generator_seed(seed)
+        thread = Thread(target=encode)  # a thread's generator takes the seed when it first draws
+        thread.start()
+        thread.join()
+        return result
 
     def decode(self, ids: Sequence[int]) -> str:
         text: str = self._pieces.decode(list(ids))

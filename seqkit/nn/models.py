@@ -13,6 +13,7 @@ from seqkit.nn.encoder import Encoded, Encoder
 from seqkit.nn.initialisation import initialise_linear
 from seqkit.nn.masks import lengths_to_mask
 from seqkit.nn.pooling import Pooling
+from seqkit.nn.vocabulary_loss import linear_cross_entropy
 
 if TYPE_CHECKING:
     from seqkit.data.batch import Batch
@@ -192,10 +193,10 @@ class EncoderDecoder(nn.Module):
             state = state.select(rows)
         features, weights = self.decoder.forward(inputs, state, prob)
         real = tgt.mask[:, 1:]  # padding never reaches the vocabulary
-        logits = self.decoder.project(features[real])
+        output = self.decoder.readout.projection
         smoothing = self.label_smoothing if self.training else 0.0
-        loss = nn.functional.cross_entropy(
-            logits.float(), wanted[real], reduction="sum", label_smoothing=smoothing
+        loss = linear_cross_entropy(
+            features[real], output.weight, output.bias, wanted[real], smoothing
         )
         if self.training and self.doubly_stochastic and weights is not None:
             received = (weights * real.unsqueeze(-1)).sum(dim=1)  # [batch, src_len]

@@ -121,6 +121,8 @@ class Trainer:
         model, optimizer, schedule = self._prepare(len(self._batches(lengths, 0)))
         for epoch in range(1, self.config.epochs + 1):
             began = time.perf_counter()
+            if (drawn := self.pipeline.encode_anew(train, epoch)) is not None:
+                items, lengths = drawn, [self.pipeline.length(item) for item in drawn]
             train_loss, norm = self._train_epoch(model, optimizer, schedule, items, lengths, epoch)
             trained = time.perf_counter() - began
             self.reporter.scoring("dev")

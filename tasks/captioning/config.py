@@ -32,6 +32,8 @@ class CaptioningData(DataConfig):
     """Occurrences that a word or character needs to be known."""
     max_tokens: int = 40
     """Units kept of a longer training caption (0: all)."""
+    mirror: bool = False
+    """Whether training sees every other picture mirrored, by chance; not where captions tell left from right."""
     cache: str | None = None
     """Folder of picture features that are computed once (none: seqkit's own cache folder)."""
 

@@ -13,7 +13,6 @@ from torch import Tensor
 
 from seqkit.data.batch import Batch, pad
 from seqkit.data.codecs import Codec, build_codec, load_codec
-from seqkit.data.feature_cache import FeatureCache, file_digest
 from seqkit.data.vocabulary import Vocabulary
 from seqkit.errors import ConfigError, DataError
 from seqkit.files import cache_folder
@@ -29,7 +28,8 @@ from seqkit.transfer import Pretrained
 from .backbone import SMALL_CNN, Backbone, build_backbone
 from .captions import CaptionedPicture
 from .config import CaptioningConfig
-from .extraction import cache_key, feature_extractor, picture_transform
+from .extraction import cache_key, picture_transform
+from .features import FrozenFeatures
 from .network import PictureEncoder, Seen
 from .pictures import load_pictures
 
@@ -87,10 +87,10 @@ class CaptioningPipeline(Generator[CaptionedPicture, Item, PictureBatch]):
         self.backbone = backbone
         self.frozen = frozen
         self.transform = picture_transform(backbone)
-        self._extract: Any = None
+        self.features = FrozenFeatures(backbone)
+        self.mirrored = FrozenFeatures(backbone, mirrored=True)
         self._cider: CiderD | None = None
-        self._cache: FeatureCache | None = None
-        self._digests: dict[Path, str] = {}
+        self._to_mirror: list[Path] = []
         if frozen:
             backbone.requires_grad_(False)
 
@@ -101,14 +101,10 @@ class CaptioningPipeline(Generator[CaptionedPicture, Item, PictureBatch]):
         """Computes and keeps the features of pictures that are not in the cache yet."""
         if not self.frozen:
             return
-        if self._cache is None:
-            folder = self.config.data.cache or cache_folder() / "features"
-            shape = (self.backbone.num_positions, self.backbone.feature_size)
-            self._cache = FeatureCache(Path(folder), cache_key(self.backbone), shape)
-        for path in map(Path, inputs):
-            if path not in self._digests:
-                self._digests[path] = file_digest(path)
-        self._cache.ensure({digest: path for path, digest in self._digests.items()}, self._features)
+        folder = Path(self.config.data.cache or cache_folder() / "features")
+        self.features.keep([Path(raw) for raw in inputs], folder)
+        if self._to_mirror:
+            self.mirrored.keep(self._to_mirror, folder)
 
     def encode(self, example: CaptionedPicture) -> Item:
         codec, limit = self.codecs["target"], self.config.data.max_tokens or None
@@ -145,7 +141,10 @@ class CaptioningPipeline(Generator[CaptionedPicture, Item, PictureBatch]):
         return likelihood, (batch.captions.lengths - 1).sum()
 
     def prepare_training(self, train: Sequence[CaptionedPicture]) -> None:
-        """Learns how rare words are in the training captions, which decides what a sampled caption is worth."""
+        """Learns how rare words are in the training captions, which decides what a sampled caption is worth, and notes
+        which pictures will be mirrored."""
+        if self.config.data.mirror:
+            self._to_mirror = [picture.path for picture in train]
         if self.config.training.self_critical:
             self._cider = CiderD([[_plain(c).split() for c in e.captions] for e in train])
 
@@ -212,20 +211,19 @@ class CaptioningPipeline(Generator[CaptionedPicture, Item, PictureBatch]):
         return self.frozen, cache_key(self.backbone) if self.frozen else self.transform
 
     def _seen(self, paths: Sequence[Path]) -> Seen:
+        """The pictures; in training with `data.mirror` each one's mirror image instead with probability 1/2."""
+        swapped = torch.zeros(len(paths), dtype=torch.bool)
+        if self.model.training and self.config.data.mirror:
+            swapped = torch.rand(len(paths)) < 0.5
         if not self.frozen:
-            return Seen(load_pictures(paths, self.transform), None)
-        if self._cache is not None and all(path in self._digests for path in paths):
-            rows = self._cache.rows([self._digests[path] for path in paths])
-            return Seen(None, torch.from_numpy(rows).float())
-        return Seen(None, self._features(paths).half().float())  # rounded as the cache rounds
-
-    def _features(self, paths: Sequence[Path]) -> Tensor:
-        """Features on the CPU; the extractor is made when the weights are there."""
-        if self._extract is None:
-            device = next(self.model.parameters()).device
-            self._extract = feature_extractor(self.backbone, device)
-        features: Tensor = self._extract(paths)
-        return features.cpu()
+            pictures = load_pictures(paths, self.transform)
+            return Seen(torch.where(swapped.view(-1, 1, 1, 1), pictures.flip(-1), pictures), None)
+        features = self.features.of(paths)
+        if swapped.any():
+            features[swapped] = self.mirrored.of(
+                [path for path, swap in zip(paths, swapped.tolist(), strict=True) if swap]
+            )
+        return Seen(None, features)
 
 
 def fit(config: CaptioningConfig, train: Sequence[CaptionedPicture]) -> CaptioningPipeline:

@@ -27,6 +27,9 @@ class NerData(DataConfig):
     """CSV column, or JSON key, of the token or tokens (none: the usual names, such as word or tokens)."""
     tag_key: str | None = None
     """CSV column, or JSON key, of the tag or tags (none: the usual names, such as tag or ner_tags)."""
+    join_tokens: int = 0
+    """Tokens up to which neighbouring sentences of a document are read as one passage, so that each is seen in its
+    context (0: each alone). In a CoNLL file a line -DOCSTART- parts documents; other formats are one document a file."""
     text_column: str = "text"
     """Column of a DataFrame that holds texts to answer."""
     min_count: int = 1
@@ -35,6 +38,7 @@ class NerData(DataConfig):
     def faults(self) -> Faults:
         faults = super().faults()
         faults.at_least(self, "min_count", 1, "occurrence")
+        faults.at_least(self, "join_tokens", 0)
         if self.separator == "":
             faults.add("separator", "must be one character at least", "''")
         if self.token_column == self.tag_column:

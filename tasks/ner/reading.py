@@ -41,11 +41,12 @@ class Sentence:
 
 @dataclass(frozen=True)
 class RawSentence:
-    """Tokens, their tags in the file's own scheme, and where each stands, for people."""
+    """Tokens, their tags in the file's own scheme, where each stands, for people, and the number of the document."""
 
     tokens: list[str]
     tags: list[str]
     places: list[str]
+    document: int = 0
 
 
 def read_file(path: Path, data: NerData) -> list[Sentence]:
@@ -61,12 +62,40 @@ def read_file(path: Path, data: NerData) -> list[Sentence]:
         raw = _read_json(path, data)
     else:
         raw = _read_conll(path, data)
-    return checked(raw, data.scheme, str(path))
+    return checked(raw, data, str(path))
+
+
+def joined(
+    sentences: Sequence[Sentence], documents: Sequence[int], join_tokens: int
+) -> list[Sentence]:
+    """Neighbouring sentences of a document as one passage, so that each is read in its context.
+
+    Args:
+        sentences: In the order of the text.
+        documents: Number of each one's document.
+        join_tokens: Tokens of a passage at most; a longer sentence stays alone. 0 leaves all as they are.
+
+    >>> short = Sentence(("Ada", "met"), ("B-PER", "O"))
+    >>> [len(passage.tokens) for passage in joined([short] * 4, [0, 0, 0, 1], 5)]
+    [4, 2, 2]
+    """
+    passages: list[list[Sentence]] = []
+    room, current = 0, -1
+    for sentence, document in zip(sentences, documents, strict=True):
+        if document != current or len(sentence.tokens) > room:
+            passages.append([])
+            room, current = join_tokens, document
+        passages[-1].append(sentence)
+        room -= len(sentence.tokens)
+    return [
+        Sentence(tuple(t for s in parts for t in s.tokens), tuple(t for s in parts for t in s.tags))
+        for parts in passages
+    ]
 
 
 def read_tokens(path: Path) -> Iterator[list[str]]:
     """The sentences of a CoNLL file without regard to tags: the first column of each."""
-    for rows in _conll_sentences(path, None):
+    for _, rows in _conll_sentences(path, None):
         yield [columns[0] for _, columns in rows]
 
 
@@ -82,20 +111,20 @@ def read_frame(frame: Any, data: NerData) -> list[Sentence]:
     places = [f"DataFrame: row {row}" for row in range(len(frame))]
     if values[TOKEN] and not isinstance(values[TOKEN][0], str):
         lists = zip(places, values[TOKEN], values[TAG], strict=True)
-        return checked((_listed(*row) for row in lists), data.scheme, "DataFrame")
+        return checked((_listed(*row) for row in lists), data, "DataFrame")
     sentence = _find(SENTENCE, names, data, "DataFrame")
     series = frame.iloc[:, names.index(sentence)]
     ids = ["" if gap else str(v) for v, gap in zip(series, series.isna(), strict=True)]
     rows = zip(places, ids, values[TOKEN], values[TAG], strict=True)
-    return checked(_grouped(rows), data.scheme, "DataFrame")
+    return checked(_grouped(rows), data, "DataFrame")
 
 
-def checked(sentences: Iterable[RawSentence], scheme: str, source: str) -> list[Sentence]:
-    """The sentences with their tags in BIO.
+def checked(sentences: Iterable[RawSentence], data: NerData, source: str) -> list[Sentence]:
+    """The sentences with their tags in BIO, neighbours joined where `data.join_tokens` says so.
 
     Args:
         sentences: What a reader gives.
-        scheme: One of `PREFIXES`, or `auto`: the first of them that all tags obey.
+        data: Its `scheme` is one of `PREFIXES`, or `auto`: the first of them that all tags obey.
         source: Where the sentences come from, for people.
 
     Raises:
@@ -105,11 +134,13 @@ def checked(sentences: Iterable[RawSentence], scheme: str, source: str) -> list[
     raw = list(sentences)
     if not raw:
         raise DataError(f"{source}: no sentence in it.")
+    scheme = data.scheme
     if scheme == "auto":
         scheme = _detect(raw)
     elif fault := _first_fault(raw, scheme):
         raise DataError(fault[1])
-    return [Sentence(tuple(s.tokens), tuple(to_bio(s.tags, scheme))) for s in raw]
+    each = [Sentence(tuple(s.tokens), tuple(to_bio(s.tags, scheme))) for s in raw]
+    return joined(each, [s.document for s in raw], data.join_tokens)
 
 
 def _detect(raw: Sequence[RawSentence]) -> str:
@@ -135,7 +166,7 @@ def _first_fault(raw: Sequence[RawSentence], scheme: str) -> tuple[tuple[int, in
 
 def _read_conll(path: Path, data: NerData) -> Iterator[RawSentence]:
     expected = 0
-    for rows in _conll_sentences(path, data.separator):
+    for document, rows in _conll_sentences(path, data.separator):
         for place, columns in rows:
             expected = expected or _checked_width(columns, data, place)
             if len(columns) != expected:
@@ -147,21 +178,26 @@ def _read_conll(path: Path, data: NerData) -> Iterator[RawSentence]:
         tags = [columns[data.tag_column] for _, columns in rows]
         for (place, _), token, tag in zip(rows, tokens, tags, strict=True):
             _check_cell(token, tag, place)
-        yield RawSentence(tokens, tags, [place for place, _ in rows])
+        yield RawSentence(tokens, tags, [place for place, _ in rows], document)
 
 
-def _conll_sentences(path: Path, separator: str | None) -> Iterator[list[tuple[str, list[str]]]]:
-    """(place, columns) of each token, a list a sentence; a blank line or a document line ends one."""
+def _conll_sentences(
+    path: Path, separator: str | None
+) -> Iterator[tuple[int, list[tuple[str, list[str]]]]]:
+    """Each sentence's document, and (place, columns) of its tokens; a blank line or a document line ends one."""
+    document = 0
     rows: list[tuple[str, list[str]]] = []
     for number, line in enumerate(iter_lines(path), start=1):
-        if line.strip(" \t") and not line.startswith(DOCUMENT_START):
+        starts = line.startswith(DOCUMENT_START)
+        if line.strip(" \t") and not starts:
             columns = line.split(separator) if separator else BLANKS.split(line.strip(" \t"))
             rows.append((f"{path}: line {number}", columns))
         elif rows:
-            yield rows
+            yield document, rows
             rows = []
+        document += starts
     if rows:
-        yield rows
+        yield document, rows
 
 
 def _checked_width(columns: Sequence[str], data: NerData, place: str) -> int:

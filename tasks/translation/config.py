@@ -41,6 +41,8 @@ class TranslationData(DataConfig):
     """What a text is cut into: words, characters, or sentencepiece units, learned when training starts."""
     vocab_size: int = 8000
     """Units known at most, the most frequent ones (0: all words or characters, or 8,000 pieces)."""
+    bpe_dropout: float = 0.0
+    """Probability that a merge of bpe units is left out in training, so that words are cut in many ways (0 to 1)."""
     min_count: int = 1
     """Occurrences that a word or character needs to be known."""
     joint: bool = True
@@ -61,6 +63,9 @@ class TranslationData(DataConfig):
         for name in ("vocab_size", "max_tokens"):
             faults.at_least(self, name, 0)
         faults.at_least(self, "min_count", 1, "occurrence")
+        faults.fraction(self, "bpe_dropout")
+        if self.bpe_dropout and self.units != "bpe":
+            faults.add("bpe_dropout", "needs `data.units` to be bpe", self.bpe_dropout)
         if self.src_lang == self.tgt_lang:
             faults.add("tgt_lang", "must not be `data.src_lang`", repr(self.tgt_lang))
         src, tgt = self.src_column or self.src_lang, self.tgt_column or self.tgt_lang

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from seqkit.data.batch import Batch, move, pad
-from seqkit.data.codecs import Codec, build_codec, load_codec
+from seqkit.data.codecs import Codec, PieceCodec, build_codec, load_codec
 from seqkit.data.vocabulary import Vocabulary
 from seqkit.errors import ConfigError, DataError
 from seqkit.generation import Generator, unit_names, with_source_tokens
@@ -73,6 +73,17 @@ class TranslationPipeline(Generator[Pair, Item, PairBatch]):
         target = self.codecs["target"].encode(example.tgt)
         return Item(self._source_ids(example.src), [BOS, *target, EOS])
 
+    def encode_anew(self, examples: Sequence[Pair], epoch: int) -> list[Item] | None:
+        """With `data.bpe_dropout`, every epoch cuts the sentences in another way."""
+        if not self.config.data.bpe_dropout:
+            return None
+        sources = self._drawn("source", [pair.src for pair in examples], 2 * epoch)
+        targets = self._drawn("target", [pair.tgt for pair in examples], 2 * epoch + 1)
+        return [
+            Item(self._read_order(src), [BOS, *tgt, EOS])
+            for src, tgt in zip(sources, targets, strict=True)
+        ]
+
     def encode_input(self, raw: Any) -> Item:
         if not isinstance(raw, str):
             raise DataError(f"Translation reads texts, got {type(raw).__name__}: {raw!r}.")
@@ -122,8 +133,18 @@ class TranslationPipeline(Generator[Pair, Item, PairBatch]):
         return {"languages": languages, **sizes}
 
     def _source_ids(self, text: str) -> list[int]:
-        ids = self.codecs["source"].encode(text)
+        return self._read_order(self.codecs["source"].encode(text))
+
+    def _read_order(self, ids: list[int]) -> list[int]:
+        """A source's ids as the encoder reads them, with the end mark."""
         return [*(reversed(ids) if self.config.data.reverse_source else ids), EOS]
+
+    def _drawn(self, side: str, texts: Sequence[str], number: int) -> list[list[int]]:
+        """Ids of texts by BPE-dropout; `number` tells sides and epochs apart."""
+        codec = self.codecs[side]
+        assert isinstance(codec, PieceCodec)
+        seed = zlib.crc32(f"{self.config.training.seed} {number}".encode())
+        return codec.encode_with_dropout(texts, self.config.data.bpe_dropout, seed)
 
     def _completed(self, item: Item, answer: Prediction) -> Prediction:
         if item.src == [EOS]:  # nothing to translate; a network would make something up

@@ -121,6 +121,18 @@ def test_pieces_use_the_ids_of_the_vocabulary_for_the_specials(units: str) -> No
     assert specials == (0, 1, 2, 3)
 
 
+def test_bpe_dropout_cuts_in_other_ways_that_its_seed_decides() -> None:
+    codec = built("bpe")
+    assert isinstance(codec, PieceCodec)
+    plain = [codec.encode(text) for text in TEXTS]
+    assert codec.encode_with_dropout(TEXTS, 0.0, seed=1) == plain
+    drawn = codec.encode_with_dropout(TEXTS, 0.3, seed=1)
+    assert sum(map(len, drawn)) > sum(map(len, plain))
+    assert [codec.decode(ids) for ids in drawn] == [codec.decode(ids) for ids in plain]
+    assert codec.encode_with_dropout(TEXTS, 0.3, seed=1) == drawn
+    assert codec.encode_with_dropout(TEXTS, 0.3, seed=2) != drawn
+
+
 @pytest.mark.parametrize("units", ["bpe", "unigram"])
 def test_more_pieces_than_the_text_can_fill_are_not_an_error(units: str) -> None:
     codec = build_codec(units, TEXTS, vocab_size=0)

@@ -28,15 +28,18 @@ def language_model(bidirectional: bool = True, samples: int = 0) -> LanguageMode
     return LanguageModel(TokenEmbedding("learned", VOCAB, SIZE), encoder, frequencies, samples)
 
 
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
 def test_the_blocked_loss_and_its_gradients_are_those_of_torch(
-    monkeypatch: pytest.MonkeyPatch,
+    smoothing: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(vocabulary_loss, "BLOCK", 3)
     parts, targets = arguments(8)
     features, weight, bias = parts
-    loss = linear_cross_entropy(features, weight, bias, targets)
+    loss = linear_cross_entropy(features, weight, bias, targets, smoothing)
     logits = nn.functional.linear(features, weight, bias)
-    wanted = nn.functional.cross_entropy(logits, targets, reduction="sum")
+    wanted = nn.functional.cross_entropy(
+        logits, targets, reduction="sum", label_smoothing=smoothing
+    )
     torch.testing.assert_close(loss, wanted)
     found = torch.autograd.grad(2 * loss, parts)
     torch.testing.assert_close(found, torch.autograd.grad(2 * wanted, parts))

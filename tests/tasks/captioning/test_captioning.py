@@ -7,11 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from PIL import Image, ImageDraw
 from seqkit.cli.main import main
 
 import seqkit
+from seqkit.config import from_dict
 from seqkit.errors import ConfigError, DataError
+from seqkit.registry import get_task
 
 COLOURS = ("red", "green", "blue", "yellow", "purple")
 SHAPES = ("circle", "square")
@@ -98,15 +101,62 @@ def _weights_file(path: Path) -> str:
     return str(path)
 
 
+def _count_pictures(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """A list that grows by the number of pictures whenever features are computed."""
+    from seqkit.tasks.captioning.features import FrozenFeatures
+
+    seen: list[int] = []
+    compute = FrozenFeatures.compute
+    monkeypatch.setattr(FrozenFeatures, "compute",
+                        lambda self, paths: (seen.append(len(paths)), compute(self, paths))[1])  # fmt: skip
+    return seen
+
+
+def test_mirror_images_of_training_pictures_are_kept_too(
+    captions: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = _count_pictures(monkeypatch)
+    model = {"backbone": "squeezenet1_1", "weights": _weights_file(tmp_path / "w.safetensors")}
+    settings = {**TINY, "model": {**TINY["model"], **model}}
+    data = {"path": str(captions), "mirror": True}
+    trained = seqkit.train("captioning", data, out=tmp_path / "a", **settings)
+    assert sum(seen) == 20
+    seqkit.train("captioning", data, out=tmp_path / "b", **settings)
+    assert sum(seen) == 20
+    run = seqkit.load(trained.path)
+    assert run.evaluate(split="dev").values == trained.metrics["scores"]["dev"]
+
+
+def test_half_of_the_training_pictures_are_mirrored_and_no_other(
+    captions: Path, tmp_path: Path
+) -> None:
+    task = get_task("captioning")
+    config = from_dict(task.Config, {**TINY, "data": {"path": str(captions), "mirror": True}})
+    pipeline = task.fit(config, task.read(config).train)
+    uneven = Image.new("RGB", (64, 64), "white")
+    uneven.paste("black", (0, 0, 20, 64))
+    uneven.save(tmp_path / "uneven.png")
+    item = pipeline.encode_input(tmp_path / "uneven.png")
+
+    def pictures() -> torch.Tensor:
+        seen = pipeline.collate([item] * 40).seen.pictures
+        assert seen is not None
+        return seen
+
+    pipeline.model.eval()
+    plain = pictures()
+    assert torch.equal(plain, plain[:1].expand_as(plain))
+    pipeline.model.train()
+    drawn = pictures()
+    swapped = [torch.equal(picture, plain[0].flip(-1)) for picture in drawn]
+    assert 5 < sum(swapped) < 35
+    assert all(torch.equal(p, plain[0]) or s for p, s in zip(drawn, swapped, strict=True))
+
+
 def test_a_frozen_backbone_sees_each_picture_once(
     captions: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from seqkit.tasks.captioning.pipeline import CaptioningPipeline
-
-    seen: list[int] = []
-    features = CaptioningPipeline._features
-    monkeypatch.setattr(CaptioningPipeline, "_features",
-                        lambda self, paths: (seen.append(len(paths)), features(self, paths))[1])  # fmt: skip
+    seen = _count_pictures(monkeypatch)
     model = {"backbone": "squeezenet1_1", "weights": _weights_file(tmp_path / "w.safetensors")}
     settings = {**TINY, "model": {**TINY["model"], **model}}
     first = seqkit.train("captioning", captions, out=tmp_path / "a", **settings)

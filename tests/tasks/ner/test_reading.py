@@ -72,6 +72,15 @@ def test_document_lines_are_ignored_wherever_they_stand(tmp_path: Path) -> None:
     assert read(tmp_path, content) == [BO, BO]
 
 
+def test_sentences_of_a_document_are_joined_up_to_a_number_of_tokens(tmp_path: Path) -> None:
+    bo = "Bo B-PER\nslept O\n\n"
+    content = f"{bo}{bo}{bo}-DOCSTART- O\n\n{bo}"
+    twice = Sentence(BO.tokens * 2, BO.tags * 2)
+    assert read(tmp_path, content, join_tokens=5) == [twice, BO, BO]
+    assert read(tmp_path, content, join_tokens=1) == [BO] * 4
+    assert read(tmp_path, content) == [BO] * 4
+
+
 def test_a_tab_separated_token_may_hold_any_other_space(tmp_path: Path) -> None:
     (sentence,) = read(tmp_path, "New\u00a0York\tB-LOC\n \u3000x y\tO\n", separator="\t")
     assert sentence.tokens == ("New\u00a0York", " \u3000x y")

@@ -107,6 +107,23 @@ def test_other_units_and_separate_vocabularies_learn_too(data: dict[str, Any]) -
     assert train(pipeline, steps=80) < 0.3
 
 
+def test_bpe_dropout_cuts_training_pairs_anew_each_epoch_and_nothing_else() -> None:
+    plain = build(data={"units": "bpe", "vocab_size": 90})
+    pipeline = build(data={"units": "bpe", "vocab_size": 90, "bpe_dropout": 0.3})
+    assert plain.encode_anew(PAIRS, 1) is None
+    first, second = pipeline.encode_anew(PAIRS, 1), pipeline.encode_anew(PAIRS, 2)
+    assert first != second
+    assert first == pipeline.encode_anew(PAIRS, 1)
+    assert first is not None
+    assert [pipeline.codecs["target"].decode(item.tgt) for item in first] == [p.tgt for p in PAIRS]
+    assert pipeline.encode(PAIRS[0]) == plain.encode(PAIRS[0])
+
+
+def test_bpe_dropout_needs_bpe() -> None:
+    with pytest.raises(ConfigError, match=r"bpe_dropout. needs .data\.units. to be bpe"):
+        build(data={"bpe_dropout": 0.1})
+
+
 @pytest.mark.parametrize(
     "model",
     [
