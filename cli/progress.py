@@ -54,6 +54,14 @@ class ConsoleReporter(Reporter):
     def note(self, text: str) -> None:
         self._say(text)
 
+    def features_done(self, done: int, total: int) -> None:
+        if self.line is None:
+            self._say(f"Features of {total:,} inputs are computed, once for all trainings.")
+            self.line = self.bar.add_task("features", total=total, loss="")
+        self.bar.update(self.line, completed=done)
+        if done == total:
+            self._drop_line()
+
     def started(self, facts: dict[str, Any]) -> None:
         sizes = ", ".join(f"{count:,} {name}" for name, count in facts["examples"].items() if count)
         self._say(f"Data: {facts['data']} ({sizes})")

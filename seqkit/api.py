@@ -124,7 +124,8 @@ def train_on(
     trainer = Trainer(pipeline, config.training, task.metric, path, reporter)
     pipeline.model.to(trainer.device)
     examples = [example for part in (train_set, dev, splits.test) for example in part]
-    pipeline.fixed_features([pipeline.raw_input(example) for example in examples])
+    raws = [pipeline.raw_input(example) for example in examples]
+    pipeline.fixed_features(raws, reporter.features_done)
     facts = _facts(splits, pipeline, trainer.device, threads)
     reporter.started(facts)
     began = time.perf_counter()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
@@ -102,8 +102,11 @@ class Pipeline(ABC, Generic[ExampleT, ItemT, BatchT]):
     def score(self, examples: Sequence[ExampleT], predictions: Sequence[Prediction]) -> Scores:
         """Scores of predictions made for `examples`."""
 
-    def fixed_features(self, inputs: Sequence[Any]) -> None:
-        """Computes what stays fixed while training (cached picture features) for these raw inputs."""
+    def fixed_features(
+        self, inputs: Sequence[Any], on_progress: Callable[[int, int], None] | None = None
+    ) -> None:
+        """Computes what stays fixed while training (cached picture features) for these raw inputs, and tells
+        `on_progress` (inputs done, inputs to do)."""
 
     def parameter_groups(self, lr: float) -> list[dict[str, Any]]:
         """Parameters for the optimizer, by learning rate."""

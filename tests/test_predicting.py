@@ -88,7 +88,7 @@ def test_fixed_features_are_computed_for_what_is_scored() -> None:
     class Featured(ToyPipeline):
         """Notes what it is asked to prepare."""
 
-        def fixed_features(self, inputs: Sequence[Any]) -> None:
+        def fixed_features(self, inputs: Sequence[Any], on_progress: Any = None) -> None:
             seen.append(list(inputs))
 
     pipeline = Featured(ToyTask.Config(), PIPELINE.codec)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -15,9 +16,16 @@ from seqkit.nn.bptt import run_layer
 from seqkit.nn.cells import State, get_cell
 from seqkit.nn.dropout import build_dropout
 from seqkit.nn.initialisation import initialise_recurrent
+from seqkit.nn.padded import closing_weight, padding_behind, padding_in_front
 from seqkit.nn.ragged import Ragged
 
-KERNELS = ("auto", "own", "torch")
+KERNELS = ("auto", "own", "padded", "torch")
+
+FAST_LSTM = bool(torch._C._has_mkldnn) and platform.machine() in ("x86_64", "AMD64")
+"""Whether oneDNN's LSTM is there, and in the form that is made for this processor."""
+
+FULL_ENOUGH = 0.8
+"""Share of real steps in a batch above which oneDNN's LSTM over all steps beats ours over the real ones."""
 
 
 class Recurrent(nn.RNNBase):
@@ -39,11 +47,12 @@ class Recurrent(nn.RNNBase):
         locked: Whether dropout between layers keeps one mask for all steps of a row (Gal & Ghahramani 2016).
         weight_dropout: Share of recurrent weights zeroed for a whole batch, in training (Merity et al. 2018,
             https://arxiv.org/abs/1708.02182).
-        kernel: Who computes: `own` (`bptt.py`), `torch`, or `auto`: ours for training on a CPU, except LSTM over
-            rows of one length, which oneDNN does faster; torch's otherwise.
+        kernel: Who computes: `own` (`bptt.py`), `torch`, `padded` (torch's LSTM over padded rows that start from a
+            zero state, `padded.py`; else as `torch`), or `auto`: ours for training on a CPU, except LSTMs over rows
+            of about one length, which oneDNN does faster; torch's otherwise.
 
     Raises:
-        ConfigError: if `tbptt_steps` is asked for in both directions.
+        ConfigError: if `tbptt_steps` is asked for in both directions, or `padded` of another cell than an LSTM.
         UnknownNameError: if the cell or the kernel is unknown.
 
     >>> layer = Recurrent("gru", 4, 8, bidirectional=True)
@@ -74,6 +83,8 @@ class Recurrent(nn.RNNBase):
                 "`tbptt_steps` carries a state forwards, so it needs `bidirectional` to be false."
             )
         self.cell = get_cell(cell)
+        if kernel == "padded" and self.cell.name != "lstm":
+            raise ConfigError(f"The kernel `padded` is for lstm; {cell} needs another one.")
         between = dropout if num_layers > 1 else 0.0
         super().__init__(
             self.cell.mode, input_size, hidden_size, num_layers,
@@ -160,6 +171,8 @@ class Recurrent(nn.RNNBase):
     def _run(self, inputs: Tensor, lengths: Tensor | None, state: State) -> tuple[Tensor, State]:
         if lengths is not None and bool((lengths == inputs.size(1)).all()):
             lengths = None
+        if lengths is not None and self._runs_padded(inputs, lengths, state):
+            return self._by_layer(partial(self._run_padded, lengths), inputs, state)
         if self._computes_itself(inputs, lengths):
             full = torch.full((inputs.size(0),), inputs.size(1))
             ragged = Ragged.of(full if lengths is None else lengths, inputs.size(1))
@@ -176,7 +189,17 @@ class Recurrent(nn.RNNBase):
             return False
         if torch.is_autocast_enabled("cpu") or inputs.dtype not in (torch.float32, torch.float64):
             return False
-        return not (self.cell.name == "lstm" and lengths is None and torch._C._has_mkldnn)
+        return not (self.cell.name == "lstm" and lengths is None and FAST_LSTM)
+
+    def _runs_padded(self, inputs: Tensor, lengths: Tensor, state: State) -> bool:
+        """Whether padding is computed too: the setting, or where oneDNN's LSTM is faster in spite of it."""
+        if any(part.requires_grad or bool(part.any()) for part in state):
+            return False
+        if self.kernel != "auto":
+            return self.kernel == "padded"
+        if not (self._computes_itself(inputs, lengths) and self.cell.name == "lstm" and FAST_LSTM):
+            return False
+        return int(lengths.sum()) >= FULL_ENOUGH * lengths.numel() * inputs.size(1)
 
     def _by_layer(
         self,
@@ -225,6 +248,26 @@ class Recurrent(nn.RNNBase):
         back = ragged.order.argsort()
         joined = torch.cat(outputs, dim=-1).view(batch, max_len, -1)
         return joined, tuple(part.index_select(1, back) for part in final)
+
+    def _run_padded(
+        self, lengths: Tensor, layer: int, inputs: Tensor, state: State
+    ) -> tuple[Tensor, State]:
+        """An LSTM layer by torch's kernel, direction by direction; `state` is that layer's and zero."""
+        lengths = lengths.to(inputs.device)
+        outputs, finals = [], []
+        for direction, (w_ih, *weights) in enumerate(self._weights_of(layer)):
+            back = direction == 1
+            output, *final = self.cell.sequence(
+                padding_in_front(inputs, lengths, backwards=back),
+                [part[direction : direction + 1] for part in state],
+                [closing_weight(w_ih), *weights],
+                True, 1, 0.0, self.training, False, True,
+            )  # fmt: skip
+            outputs.append(padding_behind(output, lengths, backwards=back))
+            finals.append(final)
+        return torch.cat(outputs, dim=-1), tuple(
+            torch.cat(parts) for parts in zip(*finals, strict=True)
+        )
 
     def _run_torch(
         self, lengths: Tensor | None, layer: int | None, inputs: Tensor, state: State

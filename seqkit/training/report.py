@@ -11,6 +11,9 @@ class Reporter:
     def note(self, text: str) -> None:
         """A sentence for the user."""
 
+    def features_done(self, done: int, total: int) -> None:
+        """So many of the inputs whose features are computed before training are done."""
+
     def started(self, facts: dict[str, Any]) -> None:
         """Training begins; `facts` are sizes, parameters, device and threads by name."""
 

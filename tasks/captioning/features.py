@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,15 +30,24 @@ class FrozenFeatures:
         self._cache: FeatureCache | None = None
         self._digests: dict[Path, str] = {}
 
-    def keep(self, paths: Sequence[Path], folder: Path) -> None:
-        """Computes what the cache in `folder` lacks of these pictures; `of` then reads from there."""
+    def keep(
+        self,
+        paths: Sequence[Path],
+        folder: Path,
+        on_progress: Callable[[int, int], None] | None = None,
+    ) -> None:
+        """Computes what the cache in `folder` lacks of these pictures; `of` then reads from there.
+
+        `on_progress` is told (pictures done, pictures to do).
+        """
         if self._cache is None:
             shape = (self.backbone.num_positions, self.backbone.feature_size)
             self._cache = FeatureCache(folder, cache_key(self.backbone, self.mirrored), shape)
         for path in paths:
             if path not in self._digests:
                 self._digests[path] = file_digest(path)
-        self._cache.ensure({digest: path for path, digest in self._digests.items()}, self.compute)
+        contents = {digest: path for path, digest in self._digests.items()}
+        self._cache.ensure(contents, self.compute, on_progress=on_progress)
 
     def of(self, paths: Sequence[Path]) -> Tensor:
         """float [pictures, positions, feature_size], on the CPU; the same whether they were kept or not."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -97,14 +97,16 @@ class CaptioningPipeline(Generator[CaptionedPicture, Item, PictureBatch]):
     def save(self, folder: Path) -> None:
         self.codecs["target"].save(folder, "captions")
 
-    def fixed_features(self, inputs: Sequence[Any]) -> None:
+    def fixed_features(
+        self, inputs: Sequence[Any], on_progress: Callable[[int, int], None] | None = None
+    ) -> None:
         """Computes and keeps the features of pictures that are not in the cache yet."""
         if not self.frozen:
             return
         folder = Path(self.config.data.cache or cache_folder() / "features")
-        self.features.keep([Path(raw) for raw in inputs], folder)
+        self.features.keep([Path(raw) for raw in inputs], folder, on_progress)
         if self._to_mirror:
-            self.mirrored.keep(self._to_mirror, folder)
+            self.mirrored.keep(self._to_mirror, folder, on_progress)
 
     def encode(self, example: CaptionedPicture) -> Item:
         codec, limit = self.codecs["target"], self.config.data.max_tokens or None

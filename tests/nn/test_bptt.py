@@ -1,4 +1,4 @@
-"""Our own backward pass through time against torch's, and when it is the one to run."""
+"""Our own kernels against torch's packed ones, and when each is the one to run."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from seqkit.errors import UnknownNameError
-from seqkit.nn import Recurrent
+from seqkit.errors import ConfigError, UnknownNameError
+from seqkit.nn import Recurrent, recurrent
 from seqkit.nn.bptt import run_layer
 from seqkit.nn.cells import CELLS
 from seqkit.nn.ragged import Ragged
@@ -17,9 +17,11 @@ LENGTHS = [3, 0, 5, 5, 1]
 every_cell = pytest.mark.parametrize("cell", CELLS)
 
 
-def twins(cell: str, **options: bool | float | int) -> tuple[Recurrent, Recurrent]:
-    """The same weights for our kernel and for torch's."""
-    ours = Recurrent(cell, 4, 6, kernel="own", **options)  # type: ignore[arg-type]
+def twins(
+    cell: str, kernel: str = "own", **options: bool | float | int
+) -> tuple[Recurrent, Recurrent]:
+    """The same weights for a kernel and for torch's."""
+    ours = Recurrent(cell, 4, 6, kernel=kernel, **options)  # type: ignore[arg-type]
     theirs = Recurrent(cell, 4, 6, kernel="torch", **options)  # type: ignore[arg-type]
     theirs.load_state_dict(ours.state_dict())
     return ours, theirs
@@ -35,13 +37,15 @@ def results(layer: Recurrent, lengths: Tensor | None) -> list[Tensor]:
     return [outputs, *final, *grads]
 
 
-@every_cell
+@pytest.mark.parametrize(
+    ("cell", "kernel"), [*((cell, "own") for cell in CELLS), ("lstm", "padded")]
+)
 @pytest.mark.parametrize("bidirectional", [False, True])
 @pytest.mark.parametrize("lengths", [LENGTHS, None])
-def test_both_kernels_agree_in_outputs_states_and_gradients(
-    cell: str, bidirectional: bool, lengths: list[int] | None
+def test_all_kernels_agree_in_outputs_states_and_gradients(
+    cell: str, kernel: str, bidirectional: bool, lengths: list[int] | None
 ) -> None:
-    ours, theirs = twins(cell, num_layers=2, bidirectional=bidirectional)
+    ours, theirs = twins(cell, kernel, num_layers=2, bidirectional=bidirectional)
     given = None if lengths is None else torch.tensor(lengths)
     torch.testing.assert_close(results(ours, given), results(theirs, given), rtol=1e-5, atol=1e-5)
 
@@ -104,6 +108,37 @@ def test_weight_dropout_zeroes_whole_recurrent_weights_and_their_gradients() -> 
         assert 0.4 < (grad == 0).float().mean() < 0.6
 
 
+def test_padding_may_hold_anything_where_it_is_computed_too() -> None:
+    layer = Recurrent("lstm", 4, 6, bidirectional=True, kernel="padded")
+    inputs, lengths = torch.randn(2, 5, 4), torch.tensor([5, 2])
+    filled = inputs.clone()
+    filled[1, 2:] = 1e3
+    for first, second in zip(layer(inputs, lengths), layer(filled, lengths), strict=True):
+        torch.testing.assert_close(first, second, rtol=0, atol=0)
+
+
+def test_padding_is_computed_only_where_there_is_little_and_the_start_is_zero(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(recurrent, "FAST_LSTM", True)
+    layer, inputs = Recurrent("lstm", 4, 6), torch.randn(2, 10, 4)
+    zero = layer.zero_state(2, inputs)
+    assert layer._runs_padded(inputs, torch.tensor([10, 8]), zero)
+    assert not layer._runs_padded(inputs, torch.tensor([10, 3]), zero)
+    assert not layer._runs_padded(inputs, torch.tensor([10, 8]), tuple(p + 1 for p in zero))
+    learned = tuple(part.requires_grad_() for part in layer.zero_state(2, inputs))
+    assert not layer._runs_padded(inputs, torch.tensor([10, 8]), learned)
+    with torch.no_grad():
+        assert not layer._runs_padded(inputs, torch.tensor([10, 8]), zero)
+    gru = Recurrent("gru", 4, 6)
+    assert not gru._runs_padded(inputs, torch.tensor([10, 8]), gru.zero_state(2, inputs))
+
+
+def test_the_padded_kernel_is_for_lstms() -> None:
+    with pytest.raises(ConfigError, match="`padded` is for lstm; gru"):
+        Recurrent("gru", 4, 6, kernel="padded")
+
+
 def test_no_gradient_asked_for_leaves_the_work_to_torch() -> None:
     layer = Recurrent("gru", 4, 6)
     inputs, lengths = torch.randn(2, 3, 4), torch.tensor([3, 2])
@@ -114,5 +149,5 @@ def test_no_gradient_asked_for_leaves_the_work_to_torch() -> None:
 
 
 def test_an_unknown_kernel_is_refused() -> None:
-    with pytest.raises(UnknownNameError, match="auto, own, torch"):
+    with pytest.raises(UnknownNameError, match="auto, own, padded, torch"):
         Recurrent("gru", 4, 6, kernel="fast")

@@ -15,6 +15,7 @@ import seqkit
 from seqkit.config import from_dict
 from seqkit.errors import ConfigError, DataError
 from seqkit.registry import get_task
+from seqkit.training.report import Reporter
 
 COLOURS = ("red", "green", "blue", "yellow", "purple")
 SHAPES = ("circle", "square")
@@ -159,7 +160,18 @@ def test_a_frozen_backbone_sees_each_picture_once(
     seen = _count_pictures(monkeypatch)
     model = {"backbone": "squeezenet1_1", "weights": _weights_file(tmp_path / "w.safetensors")}
     settings = {**TINY, "model": {**TINY["model"], **model}}
-    first = seqkit.train("captioning", captions, out=tmp_path / "a", **settings)
+    heard: list[tuple[int, int]] = []
+
+    class Listener(Reporter):
+        """Keeps what it hears of features."""
+
+        def features_done(self, done: int, total: int) -> None:
+            heard.append((done, total))
+
+    first = seqkit.train(
+        "captioning", captions, out=tmp_path / "a", reporter=Listener(), **settings
+    )
+    assert heard == [(10, 10)]
     assert sum(seen) == 10  # dev and test pictures have the content of train's
     second = seqkit.train("captioning", captions, out=tmp_path / "b", **settings)
     assert sum(seen) == 10
