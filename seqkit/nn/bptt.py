@@ -104,7 +104,9 @@ def run_layer(
     Returns:
         Outputs, float [dirs, total, hidden]; final hidden (and cell) state as `start`.
     """
-    result: tuple[Tensor, ...] = _Layer.apply(mode, ragged, inputs, *weights, *start)
+    with torch.autocast(inputs.device.type, enabled=False):  # small errors add up over the steps
+        exact = (part.to(weights[0].dtype) for part in (inputs, *weights, *start))
+        result: tuple[Tensor, ...] = _Layer.apply(mode, ragged, *exact)
     return result
 
 

@@ -171,35 +171,34 @@ class Recurrent(nn.RNNBase):
     def _run(self, inputs: Tensor, lengths: Tensor | None, state: State) -> tuple[Tensor, State]:
         if lengths is not None and bool((lengths == inputs.size(1)).all()):
             lengths = None
-        if lengths is not None and self._runs_padded(inputs, lengths, state):
-            return self._by_layer(partial(self._run_padded, lengths), inputs, state)
-        if self._computes_itself(inputs, lengths):
-            full = torch.full((inputs.size(0),), inputs.size(1))
-            ragged = Ragged.of(full if lengths is None else lengths, inputs.size(1))
+        full = torch.full((inputs.size(0),), inputs.size(1)) if lengths is None else lengths
+        kernel = self._kernel_for(inputs, lengths, state)
+        if kernel == "padded":
+            return self._by_layer(partial(self._run_padded, full), inputs, state)
+        if kernel == "own":
+            ragged = Ragged.of(full, inputs.size(1))
             return self._by_layer(partial(self._run_own, ragged), inputs, state)
         if self.training and (self.locked or self.weight_dropout):
             return self._by_layer(partial(self._run_torch, lengths), inputs, state)
         return self._run_torch(lengths, None, inputs, state)
 
-    def _computes_itself(self, inputs: Tensor, lengths: Tensor | None) -> bool:
-        """Whether our own backward pass through time is used: the setting, or what is faster."""
+    def _kernel_for(self, inputs: Tensor, lengths: Tensor | None, state: State) -> str:
+        """`own`, `padded` or `torch`: the setting, or what is fastest for these rows (`lengths` None: all full)."""
+        from_zero = not any(part.requires_grad or bool(part.any()) for part in state)
         if self.kernel != "auto":
-            return self.kernel == "own"
+            return "torch" if self.kernel == "padded" and not from_zero else self.kernel
         if not torch.is_grad_enabled() or inputs.device.type != "cpu" or not inputs.numel():
-            return False
-        if torch.is_autocast_enabled("cpu") or inputs.dtype not in (torch.float32, torch.float64):
-            return False
-        return not (self.cell.name == "lstm" and lengths is None and FAST_LSTM)
-
-    def _runs_padded(self, inputs: Tensor, lengths: Tensor, state: State) -> bool:
-        """Whether padding is computed too: the setting, or where oneDNN's LSTM is faster in spite of it."""
-        if any(part.requires_grad or bool(part.any()) for part in state):
-            return False
-        if self.kernel != "auto":
-            return self.kernel == "padded"
-        if not (self._computes_itself(inputs, lengths) and self.cell.name == "lstm" and FAST_LSTM):
-            return False
-        return int(lengths.sum()) >= FULL_ENOUGH * lengths.numel() * inputs.size(1)
+            return "torch"
+        mixed = torch.is_autocast_enabled("cpu")
+        if not mixed and inputs.dtype not in (torch.float32, torch.float64):
+            return "torch"
+        if self.cell.name != "lstm" or not FAST_LSTM or inputs.dtype == torch.float64:
+            return "own"
+        if lengths is None and not mixed:
+            return "torch"
+        steps = inputs.size(0) * inputs.size(1)
+        full_enough = lengths is None or int(lengths.sum()) >= FULL_ENOUGH * steps
+        return "padded" if from_zero and full_enough else "own"
 
     def _by_layer(
         self,
@@ -254,17 +253,18 @@ class Recurrent(nn.RNNBase):
     ) -> tuple[Tensor, State]:
         """An LSTM layer by torch's kernel, direction by direction; `state` is that layer's and zero."""
         lengths = lengths.to(inputs.device)
+        exact, dtype = self.weight_ih_l0.dtype, _sequence_dtype(inputs)
         outputs, finals = [], []
         for direction, (w_ih, *weights) in enumerate(self._weights_of(layer)):
             back = direction == 1
             output, *final = self.cell.sequence(
-                padding_in_front(inputs, lengths, backwards=back),
-                [part[direction : direction + 1] for part in state],
-                [closing_weight(w_ih), *weights],
+                padding_in_front(inputs.to(dtype), lengths, backwards=back),
+                [part[direction : direction + 1].to(dtype) for part in state],
+                [weight.to(dtype) for weight in (closing_weight(w_ih), *weights)],
                 True, 1, 0.0, self.training, False, True,
             )  # fmt: skip
-            outputs.append(padding_behind(output, lengths, backwards=back))
-            finals.append(final)
+            outputs.append(padding_behind(output, lengths, backwards=back).to(exact))
+            finals.append([part.to(exact) for part in final])
         return torch.cat(outputs, dim=-1), tuple(
             torch.cat(parts) for parts in zip(*finals, strict=True)
         )
@@ -317,3 +317,12 @@ class Recurrent(nn.RNNBase):
 
 
 _WEIGHTS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+
+
+def _sequence_dtype(inputs: Tensor) -> torch.dtype:
+    """What an LSTM's steps are computed in: bfloat16 where a CPU's mixed precision asks for it and can do it."""
+    if not torch.is_autocast_enabled("cpu") or inputs.device.type != "cpu":
+        return inputs.dtype
+    half = torch.get_autocast_dtype("cpu") == torch.bfloat16
+    able = torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    return torch.bfloat16 if half and able else torch.float32

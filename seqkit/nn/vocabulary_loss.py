@@ -32,7 +32,10 @@ def linear_cross_entropy(
     >>> linear_cross_entropy(torch.zeros(3, 2), weight, torch.zeros(4), targets) / 3
     tensor(1.3863)
     """
-    loss: Tensor = _LinearCrossEntropy.apply(features, weight, bias, targets, label_smoothing)
+    with torch.autocast(features.device.type, enabled=False):  # small differences of large sums
+        loss: Tensor = _LinearCrossEntropy.apply(
+            features.to(weight.dtype), weight, bias, targets, label_smoothing
+        )
     return loss
 
 

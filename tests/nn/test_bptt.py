@@ -117,35 +117,40 @@ def test_padding_may_hold_anything_where_it_is_computed_too() -> None:
         torch.testing.assert_close(first, second, rtol=0, atol=0)
 
 
-def test_padding_is_computed_only_where_there_is_little_and_the_start_is_zero(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_the_kernel_is_what_is_fastest_for_the_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recurrent, "FAST_LSTM", True)
-    layer, inputs = Recurrent("lstm", 4, 6), torch.randn(2, 10, 4)
-    zero = layer.zero_state(2, inputs)
-    assert layer._runs_padded(inputs, torch.tensor([10, 8]), zero)
-    assert not layer._runs_padded(inputs, torch.tensor([10, 3]), zero)
-    assert not layer._runs_padded(inputs, torch.tensor([10, 8]), tuple(p + 1 for p in zero))
+    layer, gru, inputs = Recurrent("lstm", 4, 6), Recurrent("gru", 4, 6), torch.randn(2, 10, 4)
+    zero, little, much = layer.zero_state(2, inputs), torch.tensor([10, 8]), torch.tensor([10, 3])
+    assert layer._kernel_for(inputs, little, zero) == "padded"
+    assert layer._kernel_for(inputs, much, zero) == "own"
+    assert layer._kernel_for(inputs, None, zero) == "torch"
+    assert layer._kernel_for(inputs, little, tuple(part + 1 for part in zero)) == "own"
     learned = tuple(part.requires_grad_() for part in layer.zero_state(2, inputs))
-    assert not layer._runs_padded(inputs, torch.tensor([10, 8]), learned)
+    assert layer._kernel_for(inputs, little, learned) == "own"
+    assert gru._kernel_for(inputs, little, zero[:1]) == "own"
+    assert layer._kernel_for(inputs.double(), little, zero) == "own"
+    assert layer._kernel_for(inputs.bfloat16(), little, zero) == "torch"
+    with torch.autocast("cpu", torch.bfloat16):
+        assert layer._kernel_for(inputs, None, zero) == "padded"
+        assert gru._kernel_for(inputs, None, zero[:1]) == "own"
     with torch.no_grad():
-        assert not layer._runs_padded(inputs, torch.tensor([10, 8]), zero)
-    gru = Recurrent("gru", 4, 6)
-    assert not gru._runs_padded(inputs, torch.tensor([10, 8]), gru.zero_state(2, inputs))
+        assert layer._kernel_for(inputs, little, zero) == "torch"
+
+
+@pytest.mark.parametrize("cell", ["gru", "lstm"])
+def test_mixed_precision_on_a_cpu_is_near_full_precision(cell: str) -> None:
+    layer = Recurrent(cell, 4, 6, 2, bidirectional=True)
+    lengths = torch.tensor([5, 5, 5, 4, 5])
+    with torch.autocast("cpu", torch.bfloat16):
+        mixed = results(layer, lengths)
+    for found, wanted in zip(mixed, results(layer, lengths), strict=True):
+        assert found.dtype == torch.float32
+        assert (found - wanted).norm() < 0.03 * wanted.norm()
 
 
 def test_the_padded_kernel_is_for_lstms() -> None:
     with pytest.raises(ConfigError, match="`padded` is for lstm; gru"):
         Recurrent("gru", 4, 6, kernel="padded")
-
-
-def test_no_gradient_asked_for_leaves_the_work_to_torch() -> None:
-    layer = Recurrent("gru", 4, 6)
-    inputs, lengths = torch.randn(2, 3, 4), torch.tensor([3, 2])
-    assert layer._computes_itself(inputs, lengths)
-    with torch.no_grad():
-        assert not layer._computes_itself(inputs, lengths)
-    assert not layer._computes_itself(inputs.bfloat16(), lengths)
 
 
 def test_an_unknown_kernel_is_refused() -> None:
