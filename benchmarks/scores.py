@@ -4,14 +4,16 @@
     python benchmarks/scores.py --check --runs runs/scores
 
 DATA holds a folder a data set, as `data_scripts/` makes them. A run that is finished already is not trained again, so
-that an interrupted table goes on where it stopped; delete its folder to train it anew. Every figure of the table comes
-out of the `metrics.json` of these runs. `--check` scores the finished runs again on their dev splits, and tells whether
-each digit is that of their training.
+that an interrupted table goes on where it stopped; delete its folder to train it anew. What the `metrics.json` of these
+runs say goes into scores.json beside this script, and the table comes out of that; a figure leaves the table when its
+recipe changes. `--check` scores the finished runs again on their dev splits, and tells whether each digit is that of
+their training.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import platform
 import statistics
@@ -23,7 +25,9 @@ from pathlib import Path
 from typing import Any
 
 import seqkit
+from seqkit.registry import get_task
 
+RECORDS = Path(__file__).with_name("scores.json")
 README = Path(__file__).parents[1] / "README.md"
 BEGIN, END = "<!-- scores: benchmarks/scores.py writes this table -->", "<!-- end of scores -->"
 
@@ -60,7 +64,7 @@ ROWS = (
     Row("imdb-lstm-glove", "sentiment", {**IMDB, **GLOVE}, "test", ACCURACY, "IMDb, test"),
     Row("imdb", "pretrain", {**IMDB, **GLOVE}, "dev", {"perplexity": "perplexity"}, "IMDb, held-out training reviews"),
     Row("imdb-pretrained", "sentiment", {**IMDB, "--model.pretrained": "runs:imdb-1"}, "test", ACCURACY, "IMDb, test"),
-    Row("multi30k-gru", "translation", {"--data": "multi30k"}, "test", {"bleu": "BLEU", "chrf": "chrF"},
+    Row("multi30k-gru", "translation", {"--data": "multi30k"}, "test", {"bleu": "BLEU", "bleu_lowercase": "lower-cased", "chrf": "chrF"},
         "Multi30k English-French, test_2016_flickr, cased"),
     Row("conll2003-bilstm-crf", "ner", {"--data": "conll2003"}, "dev", F1, f"CoNLL-2003, testa{CHOSEN}"),
     Row("conll2003-glove", "ner", {"--data": "conll2003", **GLOVE}, "dev", F1, f"CoNLL-2003, testa{CHOSEN}"),
@@ -82,9 +86,11 @@ def main(argv: Sequence[str] | None = None) -> None:
         if options.rows is None or row.recipe in options.rows:
             for seed in options.seeds:
                 train(row, seed, options.data, options.runs)
-    finished = {row: found for row in ROWS if (found := results(row, options.runs))}
+    records = recorded(options.runs)
+    RECORDS.write_text(json.dumps(records, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    finished = [(row, found) for row in ROWS if (found := valid(row, records))]
     write_table(table(finished))
-    print(f"{README}: {len(finished)} rows written.")
+    print(f"{README}: {len(finished)} of {len(ROWS)} rows written.")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -140,46 +146,70 @@ def check(runs: Path) -> None:
         raise SystemExit(f"Other scores than in training: {', '.join(unlike)}")
 
 
-def results(row: Row, runs: Path) -> dict[int, dict[str, Any]]:
-    """What the finished runs of a row measured, by seed."""
-    found = {}
-    for folder in sorted(runs.glob(f"{row.recipe}-*")):
-        seed = folder.name.removeprefix(f"{row.recipe}-")
-        if seed.isdigit() and (folder / "metrics.json").is_file():
-            found[int(seed)] = read(folder / "metrics.json")
-    return found
+def recorded(runs: Path) -> dict[str, dict[str, Any]]:
+    """The records so far with those of all finished runs, by recipe and seed."""
+    records: dict[str, dict[str, Any]] = read(RECORDS) if RECORDS.is_file() else {}
+    for row in ROWS:
+        for folder in runs.glob(f"{row.recipe}-*"):
+            seed = folder.name.removeprefix(f"{row.recipe}-")
+            if seed.isdigit() and (folder / "metrics.json").is_file():
+                records.setdefault(row.recipe, {})[seed] = record(row, folder)
+    return records
 
 
-def read(metrics: Path) -> dict[str, Any]:
-    """What a run measured."""
-    values: dict[str, Any] = json.loads(metrics.read_text(encoding="utf-8"))
+def record(row: Row, run: Path) -> dict[str, Any]:
+    """What the table needs to know of a finished run."""
+    metrics = read(run / "metrics.json")
+    return {
+        "scores": metrics["scores"], "minutes": round(metrics["train_seconds"] / 60, 1),
+        "parameters": metrics["parameters"], "versions": metrics["versions"],
+        "processor": processor(), "recipe": digest(row),
+    }  # fmt: skip
+
+
+def digest(row: Row) -> str:
+    """Changes with the settings of a row's recipe."""
+    task = get_task("language" if row.task == "pretrain" else row.task)
+    return hashlib.sha256(json.dumps(task.recipe(row.recipe), sort_keys=True).encode()).hexdigest()
+
+
+def valid(row: Row, records: dict[str, dict[str, Any]]) -> dict[int, dict[str, Any]]:
+    """The records of a row by seed, as far as its recipe still is what it was."""
+    found = records.get(row.recipe, {})
+    return {int(seed): one for seed, one in found.items() if one["recipe"] == digest(row)}
+
+
+def read(path: Path) -> dict[str, Any]:
+    """The object in a JSON file."""
+    values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return values
 
 
-def table(finished: dict[Row, dict[int, dict[str, Any]]]) -> str:
+def table(finished: list[tuple[Row, dict[int, dict[str, Any]]]]) -> str:
     """The table in Markdown, a line a row."""
     lines = [
         "| recipe | data | score | seeds | training | parameters |",
         "|---|---|---|---|---|---|",
     ]
-    lines += [line(row, found) for row, found in finished.items()]
-    versions = next(iter(next(iter(finished.values())).values()))["versions"]
-    about = ", ".join(
-        f"{name} {version}" for name, version in versions.items() if name != "machine"
-    )
-    return "\n".join(
-        [*lines, "", f"Measured with {about} on {processor()}, one thread a training."]
-    )
+    lines += [line(row, found) for row, found in finished]
+    each = [one for _, found in finished for one in found.values()]
+    return "\n".join([*lines, "", *sorted({about(one) for one in each})])
+
+
+def about(one: dict[str, Any]) -> str:
+    """Where a run was measured."""
+    versions = (f"{k} {v}" for k, v in one["versions"].items() if k != "machine")
+    return f"Measured with {', '.join(versions)} on {one['processor']}, one thread a training."
 
 
 def line(row: Row, found: dict[int, dict[str, Any]]) -> str:
     """A row: medians over the seeds, with the range where there are several."""
     scores = []
     for key, name in row.scores.items():
-        values = sorted(metrics["scores"][row.split][key] for metrics in found.values())
+        values = sorted(one["scores"][row.split][key] for one in found.values())
         spread = f" ({shown(values[0])} to {shown(values[-1])})" if len(values) > 1 else ""
         scores.append(f"{name} {shown(statistics.median(values))}{spread}")
-    minutes = statistics.median(metrics["train_seconds"] for metrics in found.values()) / 60
+    minutes = statistics.median(one["minutes"] for one in found.values())
     parameters = next(iter(found.values()))["parameters"]
     seeds = ", ".join(str(seed) for seed in sorted(found))
     cells = (f"`{row.recipe}`", row.data, ", ".join(scores), seeds, f"{minutes:.1f} min",

@@ -14,13 +14,14 @@ from seqkit.metrics.corpus import check_references
 
 @dataclass(frozen=True)
 class TranslationScores:
-    """A corpus's scores, 0..100 as sacreBLEU prints them.
+    """A corpus's scores, 0..100 as sacreBLEU prints them; `bleu_lowercase` is BLEU without regard to case.
 
     `signature` says how both were computed, such as "BLEU|nrefs:1|case:mixed|...
     chrF2|nrefs:1|...": two scores may be compared if their signatures are equal.
     """
 
     bleu: float
+    bleu_lowercase: float
     chrf: float
     signature: str
 
@@ -48,10 +49,9 @@ def translation_scores(
     # sacreBLEU wants the first reference of every sentence, then the second of every sentence, and
     # so on; None where a sentence has no more.
     streams = [list(stream) for stream in zip_longest(*references)]
-    scores = []
-    signatures = []
-    for metric in (BLEU(lowercase=lowercase), CHRF(lowercase=lowercase)):
+    scores, signatures = [], []
+    for metric in (BLEU(lowercase=lowercase), BLEU(lowercase=True), CHRF(lowercase=lowercase)):
         result = metric.corpus_score(list(hypotheses), streams)
         scores.append(float(result.score))
         signatures.append(f"{result.name}|{metric.get_signature()}")
-    return TranslationScores(bleu=scores[0], chrf=scores[1], signature=" ".join(signatures))
+    return TranslationScores(*scores, signature=f"{signatures[0]} {signatures[2]}")

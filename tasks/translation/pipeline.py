@@ -116,7 +116,10 @@ class TranslationPipeline(Generator[Pair, Item, PairBatch]):
     def score(self, examples: Sequence[Pair], predictions: Sequence[Prediction]) -> Scores:
         outputs, references = [p.output for p in predictions], [[e.tgt] for e in examples]
         scores = translation_scores(outputs, references, lowercase=self.config.data.lowercase)
-        return Scores({"bleu": scores.bleu, "chrf": scores.chrf}, scores.signature)
+        values = {
+            "bleu": scores.bleu, "bleu_lowercase": scores.bleu_lowercase, "chrf": scores.chrf
+        }  # fmt: skip
+        return Scores(values, scores.signature)
 
     def ensemble_with(self, others: Sequence[Pipeline[Pair, Item, PairBatch]]) -> None:
         reverse = self.config.data.reverse_source

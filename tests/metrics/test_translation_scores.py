@@ -57,6 +57,9 @@ def test_a_copy_of_the_reference_scores_100_and_case_counts_unless_lowercased() 
     shouted = [text.upper() for text in texts]
     references = [[text] for text in texts]
     assert translation_scores(texts, references).bleu == pytest.approx(100.0)
+    ignoring = translation_scores(shouted, references)
+    assert ignoring.bleu < 50.0
+    assert ignoring.bleu_lowercase == pytest.approx(100.0)
     assert translation_scores(shouted, references).chrf < 50.0
     assert translation_scores(shouted, references, lowercase=True).chrf == pytest.approx(100.0)
 
