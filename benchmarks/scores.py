@@ -53,7 +53,7 @@ class Row:
     data: str
 
 
-GLOVE = {"--model.vectors": "glove/glove.6B.100d.top100k.txt"}
+GLOVE = {"--model.vectors": "glove/glove.6B.100d*"}
 IMDB = {"--data": "imdb/aclImdb.tar.gz"}
 ACCURACY, F1 = {"accuracy": "accuracy"}, {"f1": "entity F1"}
 CAPTIONS = {"bleu4": "BLEU-4", "cider": "CIDEr-D"}
@@ -121,10 +121,10 @@ def train(row: Row, seed: int, data: Path, runs: Path) -> None:
 
 
 def located(name: str, data: Path, runs: Path) -> Path:
-    """The file of a setting, packed where only that is there."""
-    path = runs / name.removeprefix("runs:") if name.startswith("runs:") else data / name
-    packed = path.with_name(path.name + ".gz")
-    return packed if packed.is_file() and not path.exists() else path
+    """The file of a setting; a star stands for what its name may go on with."""
+    if name.startswith("runs:"):
+        return runs / name.removeprefix("runs:")
+    return next(iter(sorted(data.glob(name))), data / name)
 
 
 def check(runs: Path) -> None:

@@ -27,12 +27,13 @@ class Download:
     Attributes:
         name: What it is called on disk.
         urls: Where it is, best address first.
-        sha256: Its sum where the publisher's file is known to us; None: what it holds is checked later.
+        known_hash: Its sum with the kind before it (`md5:...`), where the publisher's file is known to us; None: what
+            it holds is checked later.
     """
 
     name: str
     urls: tuple[str, ...]
-    sha256: str | None = None
+    known_hash: str | None = None
 
 
 def fetch(download: Download, folder: Path) -> Path:
@@ -45,7 +46,7 @@ def fetch(download: Download, folder: Path) -> Path:
     for url in download.urls:
         try:
             path = pooch.retrieve(
-                url, download.sha256 and f"sha256:{download.sha256}", download.name, folder,
+                url, download.known_hash, download.name, folder,
                 downloader=Resuming(folder / f"{download.name}.part"),
             )  # fmt: skip
             return Path(path)

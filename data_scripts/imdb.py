@@ -46,6 +46,7 @@ IMDB = DataSet(
         Download(
             "aclImdb_v1.tar.gz",
             ("https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz",),
+            "md5:7c2ac02c03563afcf9b574c7e56c153a",
         ),
     ),
     lay_out=lay_out,

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from seqkit.data.codecs import Codec, load_codec
 from seqkit.errors import ConfigError
@@ -93,3 +93,44 @@ class Pretrained:
             return f"{taken} taken; the recurrent weights have other shapes and stay untaught."
         encoder.layers.load_state_dict(layers)
         return f"{taken} and all recurrent weights taken."
+
+
+def shared_rows(mine: Mapping[str, int], theirs: Mapping[str, int]) -> tuple[Tensor, Tensor]:
+    """Ids of the units that two vocabularies share, in mine and in theirs, each int64 [shared].
+
+    >>> shared_rows({"the": 0, "cat": 1}, {"cat": 5, "dog": 6})
+    (tensor([1]), tensor([5]))
+    """
+    shared = [unit for unit in mine if unit in theirs]
+    return torch.tensor([mine[u] for u in shared], dtype=torch.long), torch.tensor(
+        [theirs[u] for u in shared], dtype=torch.long
+    )
+
+
+@torch.no_grad()
+def start_alike(
+    model: nn.Module,
+    weights: Mapping[str, Tensor],
+    tables: Mapping[str, tuple[Tensor, Tensor]],
+) -> list[str]:
+    """Copies the weights of a network of the same kind, whose vocabulary and labels may be others.
+
+    Args:
+        model: The network to start.
+        weights: The other's by name.
+        tables: Of weights with a row for each unit, the rows to fill and the other's rows to fill them from.
+
+    Returns:
+        Names of the parameters that the other has not, or not in this shape.
+    """
+    fresh = []
+    for name, parameter in model.named_parameters():
+        source = weights.get(name)
+        if source is not None and name in tables and source.shape[1:] == parameter.shape[1:]:
+            mine, theirs = tables[name]
+            parameter[mine] = source[theirs].to(parameter)
+        elif source is not None and source.shape == parameter.shape:
+            parameter.copy_(source)
+        else:
+            fresh.append(name)
+    return fresh

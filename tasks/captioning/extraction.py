@@ -43,7 +43,11 @@ def picture_transform(backbone: Backbone) -> PictureTransform:
 
 def cache_key(backbone: Backbone, mirrored: bool = False) -> str:
     """All that a picture's features depend on beside the picture, for `FeatureCache`."""
-    parts = [backbone.fingerprint(), picture_transform(backbone).describe(), f"grid {backbone.grid}"]
+    parts = [
+        backbone.fingerprint(),
+        picture_transform(backbone).describe(),
+        f"grid {backbone.grid}",
+    ]
     return ", ".join(parts + ["mirrored"] * mirrored)
 
 

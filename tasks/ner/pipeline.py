@@ -20,7 +20,9 @@ from seqkit.files import read_json
 from seqkit.metrics.spans import entity_scores
 from seqkit.pipeline import Pipeline, Scores
 from seqkit.prediction import Alternative, Prediction
-from seqkit.transfer import Pretrained
+from seqkit.run import open_run
+from seqkit.transfer import Pretrained, shared_rows, start_alike
+from seqkit.weights import read_weights
 
 from .config import NerConfig
 from .entities import entities_of, marked
@@ -203,24 +205,45 @@ def fit(
         raise DataError("The training data holds no entity: every tag is O.")
     features, once = learn_features((s.tokens for s in train), config.data.min_count)
     model = config.model
-    if model.pretrained:
-        pipeline = NerPipeline(config, features, types, once)
-        table, known = pipeline.model.vectors.table, features.words.ordinary()
-        pipeline.notes = [Pretrained.open(model.pretrained).start(table, known)]
-        return pipeline
-    if not model.vectors:
-        return NerPipeline(config, features, types, once)
-    path = Path(model.vectors)
-    seen = {normal_form(token) for s in (*train, *others) for token in s.tokens}
-    having = words_with_vectors(path, seen)
-    features.words.extend(having)
-    once = sorted(set(once) - set(features.words.ids(having)))  # these are known from elsewhere
-    resolved = dataclasses.replace(model, emb_size=vector_size(path))
-    pipeline = NerPipeline(dataclasses.replace(config, model=resolved), features, types, once)
-    table, words = pipeline.model.vectors.table, features.words.ordinary()
-    freeze, scaling = model.freeze_vectors, model.vector_scaling
-    pipeline.notes = [start_from_vectors(table, path, words, freeze=freeze, scaling=scaling)]
+    if model.vectors:
+        seen = {normal_form(token) for s in (*train, *others) for token in s.tokens}
+        having = words_with_vectors(Path(model.vectors), seen)
+        features.words.extend(having)
+        once = sorted(set(once) - set(features.words.ids(having)))  # these are known from elsewhere
+        model = dataclasses.replace(model, emb_size=vector_size(Path(model.vectors)))
+    config = dataclasses.replace(config, model=model)
+    pipeline = NerPipeline(config, features, types, once)
+    notes = _start_vectors(pipeline), _start_weights(pipeline)
+    pipeline.notes = [note for note in notes if note]
     return pipeline
+
+
+def _start_vectors(pipeline: NerPipeline) -> str:
+    """Starts word vectors from a file where the settings name one; a sentence that tells so, or nothing."""
+    model = pipeline.config.model
+    if not model.vectors:
+        return ""
+    table, words = pipeline.model.vectors.table, pipeline.features.words.ordinary()
+    freeze, scaling = model.freeze_vectors, model.vector_scaling
+    return start_from_vectors(table, Path(model.vectors), words, freeze=freeze, scaling=scaling)
+
+
+def _start_weights(pipeline: NerPipeline) -> str:
+    """Starts the network from another run where the settings name one; a sentence that tells so, or nothing."""
+    path = pipeline.config.model.pretrained
+    if not path:
+        return ""
+    run = open_run(path)
+    if run.task.name != "ner":
+        table, known = pipeline.model.vectors.table, pipeline.features.words.ordinary()
+        return Pretrained.open(path).start(table, known)
+    theirs, mine = WordFeatures.load(run.preprocessing), pipeline.features
+    shared = {
+        "vectors.table.table.weight": shared_rows(mine.words.index, theirs.words.index),
+        "vectors.characters.embedding.weight": shared_rows(mine.chars.index, theirs.chars.index),
+    }
+    fresh = start_alike(pipeline.model, read_weights(run.weights), shared)
+    return f"{path}: all its weights taken but {', '.join(fresh)}, which start anew."
 
 
 def load(config: NerConfig, folder: Path) -> NerPipeline:

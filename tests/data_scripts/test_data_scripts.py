@@ -89,7 +89,7 @@ def address() -> Iterator[str]:
 
 
 def sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"
 
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
@@ -190,6 +190,18 @@ def test_a_source_without_the_files_is_an_error_and_leaves_nothing(tmp_path: Pat
     assert [p.name for p in tmp_path.iterdir()] == ["empty"]
 
 
+def test_the_whole_glove_file_is_known_by_some_of_its_words(modules: Any) -> None:
+    glove, checking = modules("glove"), modules("checking")
+    lines = [b"the 1 2", b"2015 3 4", b"cat 5 6"]
+    the, _, cat = checking.block_sums(lines, 1)
+    samples = {"the": the, "cat": cat}
+    glove.check_samples("vectors", lines, samples)
+    with pytest.raises(checking.CheckError, match="vectors: the vector of 'cat' differs"):
+        glove.check_samples("vectors", [*lines[:2], b"cat 5 7"], samples)
+    with pytest.raises(checking.CheckError, match="no vector of 'cat'"):
+        glove.check_samples("vectors", lines[:2], samples)
+
+
 def test_what_must_be_asked_for_is_said(tmp_path: Path) -> None:
     result = script("conll2003", "--out", tmp_path / "out")
     assert result.returncode == 2 and "Ask NIST" in result.stderr and "--source" in result.stderr
@@ -198,7 +210,7 @@ def test_what_must_be_asked_for_is_said(tmp_path: Path) -> None:
 # The data itself
 
 SMALL = {"multi30k": "train.en", "wnut17": "emerging.dev.conll", "conll2003": "eng.testa",
-         "tatoeba": "fra.txt", "glove": "glove.6B.100d.top100k.txt"}  # fmt: skip
+         "tatoeba": "fra.txt", "glove": "glove.6B.100d.txt"}  # fmt: skip
 
 
 def data(name: str) -> Path:

@@ -17,7 +17,7 @@ from seqkit.tasks.ner.pipeline import NerPipeline
 import seqkit
 from seqkit.config import from_dict, merge, to_dict
 from seqkit.data.tag_schemes import check_tags
-from seqkit.errors import ConfigError, DataError
+from seqkit.errors import ConfigError, DataError, RunError
 from seqkit.predicting import predict_window
 from seqkit.prediction import Prediction
 
@@ -45,6 +45,12 @@ TEN = [sentence(number) for number in range(10)]
 def pipeline(values: dict[str, Any] | None = None, seed: int = 0) -> NerPipeline:
     torch.manual_seed(seed)
     return TASK.fit(from_dict(NerConfig, merge(SMALL, values or {})), TEN)
+
+
+def conll(path: Path, sentences: Sequence[Sentence]) -> Path:
+    lines = ("\n".join(map(" ".join, zip(s.tokens, s.tags, strict=True))) for s in sentences)
+    path.write_text("\n\n".join(lines) + "\n", encoding="utf-8")
+    return path
 
 
 def learned(values: dict[str, Any] | None = None, steps: int = 120) -> NerPipeline:
@@ -252,9 +258,7 @@ def test_pretrained_vectors_start_the_words_and_can_stay(tmp_path: Path) -> None
 
 
 def test_a_run_answers_as_it_did_when_it_was_trained(tmp_path: Path) -> None:
-    path = tmp_path / "train.conll"
-    rows = ["".join(f"{t} {g}\n" for t, g in zip(s.tokens, s.tags, strict=True)) for s in TEN]
-    path.write_text("\n".join(rows), encoding="utf-8")
+    path = conll(tmp_path / "train.conll", TEN)
     settings = {**SMALL, "training": {"epochs": 2}}
     first = seqkit.train("ner", data=path, out=tmp_path / "run", config=settings)
     assert set(first.metrics["scores"]["dev"]) == {"f1", "precision", "recall"}
@@ -287,3 +291,25 @@ def test_words_of_the_scored_sentences_are_known_where_they_have_a_vector(tmp_pa
     strict = from_dict(NerConfig, merge(to_dict(config), {"data": {"min_count": 9}}))
     made = TASK.fit(strict, seldom)
     assert "turing" in made.features.words and not made.model.vectors.seen_once.any()
+
+
+def test_a_run_of_other_labels_lends_all_it_knows_but_the_labels(tmp_path: Path) -> None:
+    settings = {**SMALL, "training": {"epochs": 2}}
+    data = conll(tmp_path / "first.conll", TEN)
+    source = seqkit.train("ner", data=data, out=tmp_path / "first", config=settings).path
+    other = [Sentence((*s.tokens, "new"), tuple("B-x" for _ in (*s.tags, 0))) for s in TEN]
+    values = merge(SMALL, {"model": {"pretrained": str(source)}})
+    made = TASK.fit(from_dict(NerConfig, values), other)
+    taught = seqkit.load(source).pipeline
+    assert made.tags != taught.tags
+    assert isinstance(taught, NerPipeline)
+    for name, weight in taught.model.tagger.encoder.state_dict().items():
+        assert torch.equal(weight, made.model.tagger.encoder.state_dict()[name]), name
+    ids = [p.features.words.index["oslo"] for p in (made, taught)]
+    vectors = [p.model.vectors.table.table.weight[i] for p, i in zip((made, taught), ids)]  # type: ignore[union-attr]
+    assert torch.equal(*vectors)
+    (note,) = made.notes
+    assert "all its weights taken but tagger.head.weight, tagger.head.bias, tagger.crf" in note
+    (source / "model.safetensors").unlink()
+    with pytest.raises(RunError, match=r"model\.safetensors"):
+        TASK.fit(from_dict(NerConfig, values), other)
