@@ -57,6 +57,7 @@ GLOVE = {"--model.vectors": "glove/glove.6B.100d*"}
 IMDB = {"--data": "imdb/aclImdb.tar.gz"}
 ACCURACY, F1 = {"accuracy": "accuracy"}, {"f1": "entity F1"}
 CAPTIONS = {"bleu4": "BLEU-4", "cider": "CIDEr-D"}
+TRANSLATIONS = {"bleu": "BLEU", "bleu_lowercase": "lower-cased BLEU", "chrf": "chrF"}
 CHOSEN = " (which also chose the epoch)"
 ROWS = (
     Row("keras-notebook", "sentiment", IMDB, "test", ACCURACY, "IMDb, test"),
@@ -64,7 +65,7 @@ ROWS = (
     Row("imdb-lstm-glove", "sentiment", {**IMDB, **GLOVE}, "test", ACCURACY, "IMDb, test"),
     Row("imdb", "pretrain", {**IMDB, **GLOVE}, "dev", {"perplexity": "perplexity"}, "IMDb, held-out training reviews"),
     Row("imdb-pretrained", "sentiment", {**IMDB, "--model.pretrained": "runs:imdb-1"}, "test", ACCURACY, "IMDb, test"),
-    Row("multi30k-gru", "translation", {"--data": "multi30k"}, "test", {"bleu": "BLEU", "bleu_lowercase": "lower-cased", "chrf": "chrF"},
+    Row("multi30k-gru", "translation", {"--data": "multi30k"}, "test", TRANSLATIONS,
         "Multi30k English-French, test_2016_flickr, cased"),
     Row("conll2003-bilstm-crf", "ner", {"--data": "conll2003"}, "dev", F1, f"CoNLL-2003, testa{CHOSEN}"),
     Row("conll2003-glove", "ner", {"--data": "conll2003", **GLOVE}, "dev", F1, f"CoNLL-2003, testa{CHOSEN}"),

@@ -54,4 +54,5 @@ def translation_scores(
         result = metric.corpus_score(list(hypotheses), streams)
         scores.append(float(result.score))
         signatures.append(f"{result.name}|{metric.get_signature()}")
-    return TranslationScores(*scores, signature=f"{signatures[0]} {signatures[2]}")
+    bleu, bleu_lowercase, chrf = scores
+    return TranslationScores(bleu, bleu_lowercase, chrf, f"{signatures[0]} {signatures[2]}")

@@ -26,9 +26,10 @@ S = TypeVar("S")
 
 
 class Decoder(Protocol[S]):
-    """What every decoder offers; `features` are the inputs of the vocabulary projection."""
+    """What every decoder offers; `features` are the inputs of the vocabulary projection, `readout`."""
 
     embedding: TokenEmbedding
+    readout: Readout
 
     def start(self, encoded: Encoded) -> S:
         """The state before the first token."""

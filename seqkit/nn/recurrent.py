@@ -48,8 +48,8 @@ class Recurrent(nn.RNNBase):
         weight_dropout: Share of recurrent weights zeroed for a whole batch, in training (Merity et al. 2018,
             https://arxiv.org/abs/1708.02182).
         kernel: Who computes: `own` (`bptt.py`), `torch`, `padded` (torch's LSTM over padded rows that start from a
-            zero state, `padded.py`; else as `torch`), or `auto`: ours for training on a CPU, except LSTMs over rows
-            of about one length, which oneDNN does faster; torch's otherwise.
+            zero state, `padded.py`; else as `torch`), or `auto`: on a CPU `padded` for LSTMs over rows of about one
+            length, which oneDNN does fastest, and ours for all other training; torch's otherwise.
 
     Raises:
         ConfigError: if `tbptt_steps` is asked for in both directions, or `padded` of another cell than an LSTM.
@@ -187,18 +187,18 @@ class Recurrent(nn.RNNBase):
         from_zero = not any(part.requires_grad or bool(part.any()) for part in state)
         if self.kernel != "auto":
             return "torch" if self.kernel == "padded" and not from_zero else self.kernel
-        if not torch.is_grad_enabled() or inputs.device.type != "cpu" or not inputs.numel():
+        mixed, learning = torch.is_autocast_enabled("cpu"), torch.is_grad_enabled()
+        known = mixed or inputs.dtype in (torch.float32, torch.float64)
+        if inputs.device.type != "cpu" or not inputs.numel() or not known:
             return "torch"
-        mixed = torch.is_autocast_enabled("cpu")
-        if not mixed and inputs.dtype not in (torch.float32, torch.float64):
-            return "torch"
-        if self.cell.name != "lstm" or not FAST_LSTM or inputs.dtype == torch.float64:
-            return "own"
-        if lengths is None and not mixed:
-            return "torch"
-        steps = inputs.size(0) * inputs.size(1)
-        full_enough = lengths is None or int(lengths.sum()) >= FULL_ENOUGH * steps
-        return "padded" if from_zero and full_enough else "own"
+        if self.cell.name == "lstm" and FAST_LSTM and inputs.dtype != torch.float64:
+            if lengths is None and learning and not mixed:
+                return "torch"  # the same kernel, both directions at once
+            steps = inputs.size(0) * inputs.size(1)
+            full_enough = lengths is None or int(lengths.sum()) >= FULL_ENOUGH * steps
+            if from_zero and full_enough:
+                return "padded"
+        return "own" if learning else "torch"
 
     def _by_layer(
         self,
@@ -253,7 +253,7 @@ class Recurrent(nn.RNNBase):
     ) -> tuple[Tensor, State]:
         """An LSTM layer by torch's kernel, direction by direction; `state` is that layer's and zero."""
         lengths = lengths.to(inputs.device)
-        exact, dtype = self.weight_ih_l0.dtype, _sequence_dtype(inputs)
+        dtype = _sequence_dtype(inputs)
         outputs, finals = [], []
         for direction, (w_ih, *weights) in enumerate(self._weights_of(layer)):
             back = direction == 1
@@ -263,8 +263,8 @@ class Recurrent(nn.RNNBase):
                 [weight.to(dtype) for weight in (closing_weight(w_ih), *weights)],
                 True, 1, 0.0, self.training, False, True,
             )  # fmt: skip
-            outputs.append(padding_behind(output, lengths, backwards=back).to(exact))
-            finals.append([part.to(exact) for part in final])
+            outputs.append(padding_behind(output, lengths, backwards=back).to(w_ih.dtype))
+            finals.append([part.to(w_ih.dtype) for part in final])
         return torch.cat(outputs, dim=-1), tuple(
             torch.cat(parts) for parts in zip(*finals, strict=True)
         )

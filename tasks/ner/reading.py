@@ -134,7 +134,7 @@ def checked(sentences: Iterable[RawSentence], data: NerData, source: str) -> lis
     raw = list(sentences)
     if not raw:
         raise DataError(f"{source}: no sentence in it.")
-    scheme = data.scheme
+    scheme: str = data.scheme
     if scheme == "auto":
         scheme = _detect(raw)
     elif fault := _first_fault(raw, scheme):

@@ -134,7 +134,10 @@ def test_the_kernel_is_what_is_fastest_for_the_rows(monkeypatch: pytest.MonkeyPa
         assert layer._kernel_for(inputs, None, zero) == "padded"
         assert gru._kernel_for(inputs, None, zero[:1]) == "own"
     with torch.no_grad():
-        assert layer._kernel_for(inputs, little, zero) == "torch"
+        assert layer._kernel_for(inputs, little, zero) == "padded"
+        assert layer._kernel_for(inputs, None, zero) == "padded"
+        assert layer._kernel_for(inputs, much, zero) == "torch"
+        assert gru._kernel_for(inputs, little, zero[:1]) == "torch"
 
 
 @pytest.mark.parametrize("cell", ["gru", "lstm"])
