@@ -1,9 +1,9 @@
-"""Writes docs/translations.md and docs/captions.md: twenty answers of finished runs to their dev splits, good and bad ones.
+"""Writes docs/translations.md and docs/captions.md: twenty answers of finished runs, good and bad ones.
 
     python benchmarks/examples.py runs/scores/multi30k-gru-1 runs/scores/flickr8k-attend-1
 
-Every so-many-th example is taken, and the best answer comes first. The data's own sentences and pictures may not be shown,
-so examples go by their numbers and names.
+The examples are evenly spread over the dev split, and the best answer comes first. The data's own sentences and
+pictures may not be shown, so examples go by their numbers and names.
 """
 
 from __future__ import annotations
@@ -38,7 +38,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         write_page(DOCS / page, title, score, path, rate(run, chosen, outputs))
 
 
-def translations(run: Any, chosen: Sequence[tuple[int, Any]], outputs: Sequence[str]) -> list[Rated]:
+def translations(
+    run: Any, chosen: Sequence[tuple[int, Any]], outputs: Sequence[str]
+) -> list[Rated]:
     """chrF of each translation against the reference; lines count from 1."""
     scores = [
         translation_scores([output], [[pair.tgt]]).chrf

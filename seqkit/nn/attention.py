@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from seqkit.errors import ShapeError, UnknownNameError
+from seqkit.nn.additive import additive_scores
 from seqkit.nn.masks import masked_softmax
 
 KINDS = ("none", "dot", "scaled_dot", "general", "additive")
@@ -78,8 +79,6 @@ class Attention(nn.Module):
     def _scores(self, queries: Tensor, keys: Tensor) -> Tensor:
         """float [batch, tgt_len, src_len]."""
         if self.kind == "additive":
-            hidden = torch.tanh(self.query_proj(queries).unsqueeze(2) + keys.unsqueeze(1))
-            scores: Tensor = self.energy(hidden).squeeze(-1)
-            return scores
+            return additive_scores(self.query_proj(queries), keys, self.energy.weight[0])
         scores = torch.bmm(queries, keys.transpose(1, 2))
         return scores / math.sqrt(keys.size(-1)) if self.kind == "scaled_dot" else scores

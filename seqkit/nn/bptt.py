@@ -21,6 +21,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from seqkit.nn.ragged import Ragged
+from seqkit.nn.tanh import tanh_
 
 Views = Sequence[Tensor]
 
@@ -204,11 +205,11 @@ def _lstm_forward(trace: Trace, w_hh: Tensor, b_hh: Tensor) -> None:
         rows = state.size(1)
         torch.baddbmm(gates, _active(before, rows), w_hh, out=gates)
         opening.sigmoid_()
-        candidate.tanh_()
+        tanh_(candidate)
         out.sigmoid_()
         torch.mul(keep, _active(cell_before, rows), out=cell)
         cell.addcmul_(admit, candidate)
-        torch.tanh(cell, out=squashed)
+        tanh_(squashed.copy_(cell))
         torch.mul(out, squashed, out=state)
         before, cell_before = state, cell
 
@@ -256,7 +257,7 @@ def _gru_forward(trace: Trace, w_hh: Tensor, b_hh: Tensor) -> None:
         torch.baddbmm(both, before, w_gates, out=both)
         torch.baddbmm(b_candidate, before, w_candidate, out=recurrent)
         both.sigmoid_()
-        candidate.addcmul_(reset, recurrent).tanh_()
+        tanh_(candidate.addcmul_(reset, recurrent))
         torch.lerp(candidate, before, update, out=state)
         before = state
 
@@ -296,7 +297,7 @@ def _relu_slope(values: Tensor) -> Tensor:
 
 
 KERNELS: dict[str, Kernel] = {
-    "RNN_TANH": Kernel(_elman_forward(torch.tanh_), _elman_backward(_tanh_slope), 1),
+    "RNN_TANH": Kernel(_elman_forward(tanh_), _elman_backward(_tanh_slope), 1),
     "RNN_RELU": Kernel(_elman_forward(torch.relu_), _elman_backward(_relu_slope), 1),
     "LSTM": Kernel(_lstm_forward, _lstm_backward, 2),
     "GRU": Kernel(_gru_forward, _gru_backward, 1),

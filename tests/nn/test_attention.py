@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from seqkit.errors import ShapeError, UnknownNameError
+from seqkit.nn import additive
 from seqkit.nn.attention import KINDS, Attention
+from seqkit.nn.tanh import tanh_
 
 QUERY, MEMORY, HIDDEN = 5, 7, 6
 REAL_KINDS = [kind for kind in KINDS if kind != "none"]
@@ -109,3 +111,27 @@ def test_a_mask_of_another_shape_is_refused_with_both_shapes() -> None:
 def test_a_kind_that_is_no_attention_is_refused(kind: str) -> None:
     with pytest.raises(UnknownNameError, match=f"Unknown attention '{kind}'"):
         Attention(kind, QUERY, MEMORY, HIDDEN)
+
+
+@pytest.mark.parametrize("block", [1, 1 << 18])
+def test_blocked_additive_scores_and_their_gradients_are_those_of_the_formula(
+    block: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(additive, "BLOCK", block)
+    torch.manual_seed(0)
+    shapes = ((3, 4, 40), (3, 20, 40), (40,))
+    parts = [torch.randn(*shape, dtype=torch.float64, requires_grad=True) for shape in shapes]
+    queries, keys, energy = parts
+    scores = additive.additive_scores(*parts)
+    wanted = torch.tanh(queries.unsqueeze(2) + keys.unsqueeze(1)) @ energy
+    torch.testing.assert_close(scores, wanted)
+    outer = torch.randn(3, 4, 20, dtype=torch.float64)
+    torch.testing.assert_close(
+        torch.autograd.grad(scores, parts, outer), torch.autograd.grad(wanted, parts, outer)
+    )
+
+
+def test_the_fast_tanh_is_the_tanh_for_few_and_for_many_numbers() -> None:
+    for count in (5, 10_000):
+        values = torch.linspace(-20, 20, count)
+        torch.testing.assert_close(tanh_(values.clone()), values.tanh(), rtol=0, atol=2e-7)
