@@ -199,7 +199,7 @@ def table(finished: list[tuple[Row, dict[int, dict[str, Any]]]]) -> str:
 
 def about(one: dict[str, Any]) -> str:
     """Where a run was measured."""
-    versions = (f"{k} {v}" for k, v in one["versions"].items() if k != "machine")
+    versions = (f"{k} {v}" for k, v in sorted(one["versions"].items()) if k != "machine")
     return f"Measured with {', '.join(versions)} on {one['processor']}, one thread a training."
 
 
