@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -106,7 +106,7 @@ def _map_shape(features: nn.Module, picture_size: int) -> tuple[int, int, int]:
     return feature_size, rows, columns
 
 
-def build_backbone(name: str, weights: str | None, grid: bool) -> Backbone:
+def build_backbone(name: str, weights: str | None, grid: bool, picture_size: int = 0) -> Backbone:
     """A backbone by name.
 
     Args:
@@ -117,11 +117,12 @@ def build_backbone(name: str, weights: str | None, grid: bool) -> Backbone:
             dict of the network, with or without its classifier; or `DEFAULT` or a name of
             torchvision's weights (`IMAGENET1K_V1`), which are fetched once and kept by torch.
         grid: True for one vector a place, which attention needs; False for their mean.
+        picture_size: Side of the pictures in pixels (0: what the network was designed for).
 
     Raises:
         UnknownNameError: if there is no such network, or no such weights for it.
-        ConfigError: if weights cannot be fetched or do not fit, a package is missing, or the
-            network does not end in pooling of maps.
+        ConfigError: if weights cannot be fetched or do not fit, a package is missing, the network does
+            not end in pooling of maps, or the pictures are too small for it.
     """
     file = Path(weights) if weights is not None and weights.endswith(WEIGHT_SUFFIXES) else None
     build: Callable[[str, str | None], tuple[nn.Module, PictureFormat]]
@@ -134,13 +135,20 @@ def build_backbone(name: str, weights: str | None, grid: bool) -> Backbone:
     features, picture_format = build(name, None if file else weights)
     if file is not None:
         _load_weights(features, file)
-    return Backbone(
-        features,
-        name=name,
-        picture_format=picture_format,
-        grid=grid,
-        pretrained=weights is not None,
-    )
+    if picture_size:
+        picture_format = replace(picture_format, size=picture_size)
+    try:
+        return Backbone(
+            features,
+            name=name,
+            picture_format=picture_format,
+            grid=grid,
+            pretrained=weights is not None,
+        )
+    except RuntimeError:  # torch's complaint of a map smaller than a kernel
+        raise ConfigError(
+            f"`model.picture_size` {picture_size} is too small for {name}: nothing is left of a picture."
+        ) from None
 
 
 def _small_cnn(name: str, weights: str | None) -> tuple[nn.Module, PictureFormat]:

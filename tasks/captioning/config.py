@@ -53,6 +53,8 @@ class CaptioningModel(GeneratorConfig):
     """What sees: small_cnn (trained with the decoder), efficientnet_lite0, 1 or 2, or any classifier of torchvision."""
     weights: str | None = None
     """Pretrained weights of the backbone: a name such as DEFAULT, or a .safetensors or .pth file (none: untrained)."""
+    picture_size: int = 0
+    """Side of the pictures that it sees, in pixels (0: what it was designed for). Larger ones give more places."""
     features: Literal["grid", "vector"] = "grid"
     """A vector for each place, to attend to (show, attend and tell), or one for the picture (show and tell)."""
     fine_tune: bool = False
@@ -71,6 +73,7 @@ class CaptioningModel(GeneratorConfig):
     def faults(self) -> Faults:
         faults = super().faults()
         faults.above(self, "backbone_lr", 0)
+        faults.at_least(self, "picture_size", 0)
         return faults
 
 

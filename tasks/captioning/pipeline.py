@@ -237,7 +237,7 @@ def fit(config: CaptioningConfig, train: Sequence[CaptionedPicture]) -> Captioni
     data, model = config.data, config.model
     texts = [_plain(caption) for picture in train for caption in picture.captions]
     codec = build_codec(data.units, texts, vocab_size=data.vocab_size, min_count=data.min_count)
-    backbone = build_backbone(model.backbone, model.weights, model.features == "grid")
+    backbone = _build_backbone(config, model.weights)
     pipeline = CaptioningPipeline(config, codec, backbone, frozen=_is_frozen(config))
     if model.pretrained:
         embedding = pipeline.model.decoder.embedding
@@ -251,10 +251,15 @@ def load(config: CaptioningConfig, folder: Path) -> CaptioningPipeline:
     Raises:
         RunError: if a file is missing or unreadable.
     """
-    backbone = build_backbone(config.model.backbone, None, config.model.features == "grid")
+    backbone = _build_backbone(config, None)
     return CaptioningPipeline(
         config, load_codec(folder, "captions"), backbone, frozen=_is_frozen(config)
     )
+
+
+def _build_backbone(config: CaptioningConfig, weights: str | None) -> Backbone:
+    model = config.model
+    return build_backbone(model.backbone, weights, model.features == "grid", model.picture_size)
 
 
 def _is_frozen(config: CaptioningConfig) -> bool:

@@ -77,6 +77,14 @@ def test_the_small_network_gives_a_grid_or_its_mean() -> None:
     assert (mean.num_positions, grid.pretrained) == (1, False)
 
 
+def test_larger_pictures_give_more_places_and_too_small_ones_are_refused() -> None:
+    backbone = build_backbone("small_cnn", None, grid=True, picture_size=96)
+    assert backbone.grid_size == (6, 6)
+    assert backbone(torch.zeros(1, 3, 96, 96)).shape == (1, 36, 64)
+    with pytest.raises(ConfigError, match="picture_size` 8 is too small for small_cnn"):
+        build_backbone("small_cnn", None, grid=True, picture_size=8)
+
+
 def test_positions_run_row_by_row_from_the_top_left() -> None:
     backbone = build_backbone("small_cnn", None, grid=True)
     rows, columns = backbone.grid_size
