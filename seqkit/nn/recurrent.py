@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -16,16 +15,9 @@ from seqkit.nn.bptt import run_layer
 from seqkit.nn.cells import State, get_cell
 from seqkit.nn.dropout import build_dropout
 from seqkit.nn.initialisation import initialise_recurrent
+from seqkit.nn.kernels import KERNELS, fastest_kernel, lstm_dtype, starts_from_zero
 from seqkit.nn.padded import closing_weight, padding_behind, padding_in_front
 from seqkit.nn.ragged import Ragged
-
-KERNELS = ("auto", "own", "padded", "torch")
-
-FAST_LSTM = bool(torch._C._has_mkldnn) and platform.machine() in ("x86_64", "AMD64")
-"""Whether oneDNN's LSTM is there, and in the form that is made for this processor."""
-
-FULL_ENOUGH = 0.8
-"""Share of real steps in a batch above which oneDNN's LSTM over all steps beats ours over the real ones."""
 
 
 class Recurrent(nn.RNNBase):
@@ -47,9 +39,8 @@ class Recurrent(nn.RNNBase):
         locked: Whether dropout between layers keeps one mask for all steps of a row (Gal & Ghahramani 2016).
         weight_dropout: Share of recurrent weights zeroed for a whole batch, in training (Merity et al. 2018,
             https://arxiv.org/abs/1708.02182).
-        kernel: Who computes: `own` (`bptt.py`), `torch`, `padded` (torch's LSTM over padded rows that start from a
-            zero state, `padded.py`; else as `torch`), or `auto`: on a CPU `padded` for LSTMs over rows of about one
-            length, which oneDNN does fastest, and ours for all other training; torch's otherwise.
+        kernel: Who computes, one of `kernels.KERNELS`. `padded` is for an LSTM; it needs rows that start from a zero
+            state, and is `torch` for others.
 
     Raises:
         ConfigError: if `tbptt_steps` is asked for in both directions, or `padded` of another cell than an LSTM.
@@ -183,22 +174,10 @@ class Recurrent(nn.RNNBase):
         return self._run_torch(lengths, None, inputs, state)
 
     def _kernel_for(self, inputs: Tensor, lengths: Tensor | None, state: State) -> str:
-        """`own`, `padded` or `torch`: the setting, or what is fastest for these rows (`lengths` None: all full)."""
-        from_zero = not any(part.requires_grad or bool(part.any()) for part in state)
-        if self.kernel != "auto":
-            return "torch" if self.kernel == "padded" and not from_zero else self.kernel
-        mixed, learning = torch.is_autocast_enabled("cpu"), torch.is_grad_enabled()
-        known = mixed or inputs.dtype in (torch.float32, torch.float64)
-        if inputs.device.type != "cpu" or not inputs.numel() or not known:
-            return "torch"
-        if self.cell.name == "lstm" and FAST_LSTM and inputs.dtype != torch.float64:
-            if lengths is None and learning and not mixed:
-                return "torch"  # the same kernel, both directions at once
-            steps = inputs.size(0) * inputs.size(1)
-            full_enough = lengths is None or int(lengths.sum()) >= FULL_ENOUGH * steps
-            if from_zero and full_enough:
-                return "padded"
-        return "own" if learning else "torch"
+        """The kernel asked for, or the fastest one; `padded` is for rows that start from zero."""
+        if self.kernel == "auto":
+            return fastest_kernel(self.cell.name, inputs, lengths, state)
+        return "torch" if self.kernel == "padded" and not starts_from_zero(state) else self.kernel
 
     def _by_layer(
         self,
@@ -240,7 +219,7 @@ class Recurrent(nn.RNNBase):
             tuple(part.index_select(1, ragged.order) for part in state),
             (stacked[0], stacked[1], stacked[2], stacked[3]),
         )
-        empty = flat.new_zeros(batch * max_len, self.hidden_size)
+        empty = result.new_zeros(batch * max_len, self.hidden_size)
         outputs = [
             empty.index_copy(0, place, part) for place, part in zip(places, result, strict=True)
         ]
@@ -253,7 +232,7 @@ class Recurrent(nn.RNNBase):
     ) -> tuple[Tensor, State]:
         """An LSTM layer by torch's kernel, direction by direction; `state` is that layer's and zero."""
         lengths = lengths.to(inputs.device)
-        dtype = _sequence_dtype(inputs)
+        dtype = lstm_dtype(inputs)
         outputs, finals = [], []
         for direction, (w_ih, *weights) in enumerate(self._weights_of(layer)):
             back = direction == 1
@@ -317,12 +296,3 @@ class Recurrent(nn.RNNBase):
 
 
 _WEIGHTS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-
-
-def _sequence_dtype(inputs: Tensor) -> torch.dtype:
-    """What an LSTM's steps are computed in: bfloat16 where a CPU's mixed precision asks for it and can do it."""
-    if not torch.is_autocast_enabled("cpu") or inputs.device.type != "cpu":
-        return inputs.dtype
-    half = torch.get_autocast_dtype("cpu") == torch.bfloat16
-    able = torch.ops.mkldnn._is_mkldnn_bf16_supported()
-    return torch.bfloat16 if half and able else torch.float32

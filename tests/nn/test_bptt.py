@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from seqkit.errors import ConfigError, UnknownNameError
-from seqkit.nn import Recurrent, recurrent
+from seqkit.nn import Recurrent, kernels
 from seqkit.nn.bptt import run_layer
 from seqkit.nn.cells import CELLS
 from seqkit.nn.ragged import Ragged
@@ -118,7 +118,7 @@ def test_padding_may_hold_anything_where_it_is_computed_too() -> None:
 
 
 def test_the_kernel_is_what_is_fastest_for_the_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recurrent, "FAST_LSTM", True)
+    monkeypatch.setattr(kernels, "FAST_LSTM", True)
     layer, gru, inputs = Recurrent("lstm", 4, 6), Recurrent("gru", 4, 6), torch.randn(2, 10, 4)
     zero, little, much = layer.zero_state(2, inputs), torch.tensor([10, 8]), torch.tensor([10, 3])
     assert layer._kernel_for(inputs, little, zero) == "padded"
@@ -146,6 +146,8 @@ def test_mixed_precision_on_a_cpu_is_near_full_precision(cell: str) -> None:
     lengths = torch.tensor([5, 5, 5, 4, 5])
     with torch.autocast("cpu", torch.bfloat16):
         mixed = results(layer, lengths)
+        half, _ = layer(torch.randn(5, 5, 4).bfloat16(), lengths)
+    assert half.dtype == torch.float32
     for found, wanted in zip(mixed, results(layer, lengths), strict=True):
         assert found.dtype == torch.float32
         assert (found - wanted).norm() < 0.03 * wanted.norm()
