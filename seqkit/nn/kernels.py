@@ -10,8 +10,8 @@ from torch import Tensor
 from seqkit.nn.cells import State
 
 KERNELS = ("auto", "own", "padded", "torch")
-"""What may be asked for: the choice of `fastest_kernel`, our own (`bptt.py`), torch's LSTM over padded rows (`padded.py`),
-or torch's over packed rows."""
+"""What may be asked for: the choice of `fastest_kernel`, our own (`bptt.py`), torch's LSTM over padded rows
+(`padded.py`), or torch's over packed rows."""
 
 FAST_LSTM = bool(torch._C._has_mkldnn) and platform.machine() in ("x86_64", "AMD64")
 """Whether oneDNN's LSTM is there, and in the form that is made for this processor."""

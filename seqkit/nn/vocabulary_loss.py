@@ -11,8 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-BLOCK = 256
-"""Steps whose logits exist at the same time: few enough to stay in a processor's cache."""
+BLOCK, BLOCK_ON_GPU = 1024, 8192
+"""Steps whose logits exist at the same time: few enough to need little memory, enough to keep the device busy."""
 
 
 def linear_cross_entropy(
@@ -21,7 +21,8 @@ def linear_cross_entropy(
     """Cross-entropy of `features @ weight.T + bias`, summed over the steps, in nats.
 
     Args:
-        features: float [steps, size].
+        features: float [steps, size]. Products are made in its dtype, so half precision makes them cheap; all sums
+            and the softmax are made in that of `weight`.
         weight: float [vocab_size, size].
         bias: float [vocab_size].
         targets: int64 [steps].
@@ -32,10 +33,8 @@ def linear_cross_entropy(
     >>> linear_cross_entropy(torch.zeros(3, 2), weight, torch.zeros(4), targets) / 3
     tensor(1.3863)
     """
-    with torch.autocast(features.device.type, enabled=False):  # small differences of large sums
-        loss: Tensor = _LinearCrossEntropy.apply(
-            features.to(weight.dtype), weight, bias, targets, label_smoothing
-        )
+    with torch.autocast(features.device.type, enabled=False):
+        loss: Tensor = _LinearCrossEntropy.apply(features, weight, bias, targets, label_smoothing)
     return loss
 
 
@@ -48,14 +47,15 @@ class _LinearCrossEntropy(torch.autograd.Function):
     ) -> Tensor:
         wanted = any(ctx.needs_input_grad)
         grads = [torch.zeros_like(part) for part in (features, weight, bias)] if wanted else []
-        total = features.new_zeros(())
-        share = smoothing / len(weight)  # of each unit in the target
+        narrow, narrow_bias = weight.to(features.dtype), bias.to(features.dtype)
+        total = weight.new_zeros(())
         if smoothing:  # a mean of logits is a logit of mean weights
-            mean_weight, mean_bias = weight.mean(dim=0), bias.mean()
-        for start in range(0, len(features), BLOCK):
-            block, labels = features[start : start + BLOCK], targets[start : start + BLOCK]
+            mean_weight, mean_bias = narrow.mean(dim=0), narrow_bias.mean()
+        size = BLOCK if features.device.type == "cpu" else BLOCK_ON_GPU
+        for start in range(0, len(features), size):
+            block, labels = features[start : start + size], targets[start : start + size]
             rows = torch.arange(len(labels), device=labels.device)
-            probs = torch.addmm(bias, block, weight.t())  # logits, to begin with
+            probs = torch.addmm(narrow_bias, block, narrow.t()).to(weight.dtype)  # logits so far
             told = (1 - smoothing) * probs[rows, labels]
             if smoothing:
                 told = told + smoothing * (torch.mv(block, mean_weight) + mean_bias)
@@ -65,11 +65,12 @@ class _LinearCrossEntropy(torch.autograd.Function):
             if wanted:
                 errors = probs.mul_(sums.reciprocal_())
                 if smoothing:
-                    errors.sub_(share)
+                    errors.sub_(smoothing / len(weight))
                 errors[rows, labels] -= 1 - smoothing
-                torch.mm(errors, weight, out=grads[0][start : start + BLOCK])
-                grads[1].addmm_(errors.t(), block)
                 grads[2] += errors.sum(dim=0)
+                errors = errors.to(features.dtype)
+                torch.mm(errors, narrow, out=grads[0][start : start + size])
+                grads[1] += errors.t() @ block
         ctx.save_for_backward(*grads)
         return total
 

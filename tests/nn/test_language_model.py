@@ -45,6 +45,19 @@ def test_the_blocked_loss_and_its_gradients_are_those_of_torch(
     torch.testing.assert_close(found, torch.autograd.grad(2 * wanted, parts))
 
 
+def test_half_precision_is_near_full_precision_and_sums_in_full() -> None:
+    parts, targets = arguments(300, torch.float32)
+    features, weight, bias = parts
+    exact = linear_cross_entropy(features, weight, bias, targets, 0.1)
+    half = linear_cross_entropy(features.bfloat16(), weight, bias, targets, 0.1)
+    assert half.dtype == torch.float32
+    assert half.item() == pytest.approx(exact.item(), rel=0.01)
+    for found, wanted in zip(
+        torch.autograd.grad(half, parts), torch.autograd.grad(exact, parts), strict=True
+    ):
+        assert (found - wanted).norm() < 0.03 * wanted.norm()
+
+
 def test_many_samples_come_near_the_exact_loss() -> None:
     parts, targets = arguments(6)
     frequencies = torch.rand(VOCAB, dtype=torch.float64).softmax(0)
