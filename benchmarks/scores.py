@@ -3,11 +3,10 @@
     python benchmarks/scores.py --data DATA [--rows imdb-lstm ...] [--seeds 1 2 3] [--runs runs/scores]
     python benchmarks/scores.py --check --runs runs/scores
 
-DATA holds a folder a data set, as `data_scripts/` makes them. A run that is finished already is not trained again, so
-that an interrupted table goes on where it stopped; delete its folder to train it anew. What the `metrics.json` of these
-runs say goes into scores.json beside this script, and the table comes out of that; a figure leaves the table when its
-recipe changes. `--check` scores the finished runs again on their dev splits, and tells whether each digit is that of
-their training.
+DATA holds a folder a data set, as `data_scripts/` makes them. A run that is finished already is not trained again,
+unless its recipe has changed since, so that an interrupted table goes on where it stopped. What was measured goes into
+scores.json beside this script, and the table comes out of that; a figure leaves the table when its recipe changes.
+`--check` scores the finished runs again on their dev splits, and tells whether each digit is that of their training.
 """
 
 from __future__ import annotations
@@ -53,7 +52,7 @@ class Row:
     data: str
 
 
-GLOVE = {"--model.vectors": "glove/glove.6B.100d*"}
+GLOVE = {"--model.vectors": "glove/glove.6B.100d.txt|glove/glove.6B.100d.top100k.txt"}
 IMDB = {"--data": "imdb/aclImdb.tar.gz"}
 ACCURACY, F1 = {"accuracy": "accuracy"}, {"f1": "entity F1"}
 CAPTIONS = {"bleu4": "BLEU-4", "cider": "CIDEr-D"}
@@ -108,24 +107,35 @@ def parser() -> argparse.ArgumentParser:
 
 
 def train(row: Row, seed: int, data: Path, runs: Path) -> None:
-    """One training as a user would type it, unless its run is finished."""
-    out = runs / f"{row.recipe}-{seed}"
-    if (out / "metrics.json").is_file():
+    """One training as a user would type it, and its record, unless that is there already."""
+    out, record = runs / f"{row.recipe}-{seed}", runs / f"{row.recipe}-{seed}.json"
+    recipe = digest(row)  # as it is when training starts
+    if record.is_file() and read(record)["recipe"] == recipe:
         return
     verb = ["pretrain"] if row.task == "pretrain" else ["train", row.task]
     command = [sys.executable, "-m", "seqkit", *verb, "--recipe", row.recipe, "--out", str(out),
                "--overwrite", "--training.seed", str(seed)]  # fmt: skip
-    for setting, name in row.files.items():
-        command += [setting, str(located(name, data, runs))]
+    files = {setting: located(name, data, runs) for setting, name in row.files.items()}
+    for setting, path in files.items():
+        command += [setting, str(path)]
     print(" ".join(command), flush=True)
     subprocess.run(command, check=True)
+    metrics = read(out / "metrics.json")
+    measured = {
+        "scores": metrics["scores"], "minutes": round(metrics["train_seconds"] / 60, 1),
+        "parameters": metrics["parameters"], "versions": metrics["versions"],
+        "processor": processor(), "recipe": recipe,
+        "files": sorted({path.name for path in files.values()}),
+    }  # fmt: skip
+    record.write_text(json.dumps(measured, indent=1) + "\n", encoding="utf-8")
 
 
 def located(name: str, data: Path, runs: Path) -> Path:
-    """The file of a setting; a star stands for what its name may go on with."""
+    """The file of a setting; of names with a bar between, the first that is there, plain or packed."""
     if name.startswith("runs:"):
         return runs / name.removeprefix("runs:")
-    return next(iter(sorted(data.glob(name))), data / name)
+    names = [data / (one + end) for one in name.split("|") for end in ("", ".gz")]
+    return next((path for path in names if path.exists()), names[0])
 
 
 def check(runs: Path) -> None:
@@ -148,30 +158,25 @@ def check(runs: Path) -> None:
 
 
 def recorded(runs: Path) -> dict[str, dict[str, Any]]:
-    """The records so far with those of all finished runs, by recipe and seed."""
+    """The records so far with those of a folder of runs, by recipe and seed."""
     records: dict[str, dict[str, Any]] = read(RECORDS) if RECORDS.is_file() else {}
     for row in ROWS:
-        for folder in runs.glob(f"{row.recipe}-*"):
-            seed = folder.name.removeprefix(f"{row.recipe}-")
-            if seed.isdigit() and (folder / "metrics.json").is_file():
-                records.setdefault(row.recipe, {})[seed] = record(row, folder)
+        for path in runs.glob(f"{row.recipe}-*.json"):
+            seed = path.stem.removeprefix(f"{row.recipe}-")
+            if seed.isdigit():
+                records.setdefault(row.recipe, {})[seed] = read(path)
     return records
 
 
-def record(row: Row, run: Path) -> dict[str, Any]:
-    """What the table needs to know of a finished run."""
-    metrics = read(run / "metrics.json")
-    return {
-        "scores": metrics["scores"], "minutes": round(metrics["train_seconds"] / 60, 1),
-        "parameters": metrics["parameters"], "versions": metrics["versions"],
-        "processor": processor(), "recipe": digest(row),
-    }  # fmt: skip
-
-
 def digest(row: Row) -> str:
-    """Changes with the settings of a row's recipe."""
+    """Changes with the settings of a row's recipe, and of that whose run it starts from."""
     task = get_task("language" if row.task == "pretrain" else row.task)
-    return hashlib.sha256(json.dumps(task.recipe(row.recipe), sort_keys=True).encode()).hexdigest()
+    parts = [json.dumps(task.recipe(row.recipe), sort_keys=True)]
+    sources = [
+        n.removeprefix("runs:").rpartition("-")[0] for n in row.files.values() if "runs:" in n
+    ]
+    parts += [digest(other) for other in ROWS if other.recipe in sources]
+    return hashlib.sha256("".join(parts).encode()).hexdigest()
 
 
 def valid(row: Row, records: dict[str, dict[str, Any]]) -> dict[int, dict[str, Any]]:
@@ -213,7 +218,9 @@ def line(row: Row, found: dict[int, dict[str, Any]]) -> str:
     minutes = statistics.median(one["minutes"] for one in found.values())
     parameters = next(iter(found.values()))["parameters"]
     seeds = ", ".join(str(seed) for seed in sorted(found))
-    cells = (f"`{row.recipe}`", row.data, ", ".join(scores), seeds, f"{minutes:.1f} min",
+    vectors = {name for one in found.values() for name in one["files"] if "glove" in name}
+    data = "; ".join([row.data, *(f"`{name}`" for name in sorted(vectors))])
+    cells = (f"`{row.recipe}`", data, ", ".join(scores), seeds, f"{minutes:.1f} min",
              f"{parameters / 1e6:.2f} M")  # fmt: skip
     return f"| {' | '.join(cells)} |"
 

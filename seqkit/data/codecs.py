@@ -9,8 +9,8 @@ import io
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from threading import Thread
 from typing import Any, ClassVar
 
 from seqkit.data.tokens import join_words, split_joined, split_words, split_words_only
@@ -147,20 +147,20 @@ class PieceCodec(Codec):
         """
         import sentencepiece
 
-        result: list[list[int]] = []
-
-        def encode() -> None:
-            for text in texts:
-                text = text.lower() if self.lowercase else text
-                result.append(
-                    self._pieces.encode(text, enable_sampling=True, alpha=dropout, nbest_size=-1)
+        def encode() -> list[list[int]]:
+            return [
+                self._pieces.encode(
+                    text.lower() if self.lowercase else text,
+                    enable_sampling=True,
+                    alpha=dropout,
+                    nbest_size=-1,
                 )
+                for text in texts
+            ]
 
         sentencepiece.set_random_generator_seed(seed)
-        thread = Thread(target=encode)  # a thread's generator takes the seed when it first draws
-        thread.start()
-        thread.join()
-        return result
+        with ThreadPoolExecutor(1) as pool:  # a new thread's generator takes the seed
+            return pool.submit(encode).result()
 
     def decode(self, ids: Sequence[int]) -> str:
         text: str = self._pieces.decode(list(ids))

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from seqkit.nn.kernels import exact
 from seqkit.nn.tanh import tanh_
 
 BLOCK = 1 << 18
@@ -33,7 +34,7 @@ def additive_scores(queries: Tensor, keys: Tensor, energy: Tensor) -> Tensor:
     """
     if queries.device.type != "cpu":
         return torch.tanh(queries.unsqueeze(2) + keys.unsqueeze(1)) @ energy
-    with torch.autocast("cpu", enabled=False):
+    with exact(queries.device):
         parts = (queries.to(energy.dtype), keys.to(energy.dtype), energy)
         scores: Tensor = _AdditiveScores.apply(*parts)
     return scores

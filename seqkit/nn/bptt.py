@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from seqkit.nn.kernels import exact
 from seqkit.nn.ragged import Ragged
 from seqkit.nn.tanh import tanh_
 
@@ -105,9 +106,9 @@ def run_layer(
     Returns:
         Outputs, float [dirs, total, hidden]; final hidden (and cell) state as `start`.
     """
-    with torch.autocast(inputs.device.type, enabled=False):  # small errors add up over the steps
-        exact = (part.to(weights[0].dtype) for part in (inputs, *weights, *start))
-        result: tuple[Tensor, ...] = _Layer.apply(mode, ragged, *exact)
+    full = (part.to(weights[0].dtype) for part in (inputs, *weights, *start))
+    with exact(inputs.device):  # small errors add up over the steps
+        result: tuple[Tensor, ...] = _Layer.apply(mode, ragged, *full)
     return result
 
 
@@ -119,7 +120,7 @@ class _Layer(torch.autograd.Function):
         ctx: Any, mode: str, ragged: Ragged, inputs: Tensor,
         w_ih: Tensor, w_hh: Tensor, b_ih: Tensor, b_hh: Tensor, *start: Tensor,
     ) -> tuple[Tensor, ...]:  # fmt: skip
-        kernel, hidden = KERNELS[mode], w_hh.size(2)
+        kernel, hidden = BY_MODE[mode], w_hh.size(2)
         states, *cells = (_with_room(part, ragged) for part in start)
         joined = mode != "GRU"  # GRU's candidate scales its recurrent part, bias included
         bias = b_ih + b_hh if joined else b_ih
@@ -296,7 +297,7 @@ def _relu_slope(values: Tensor) -> Tensor:
     return (values > 0).to(values.dtype)
 
 
-KERNELS: dict[str, Kernel] = {
+BY_MODE: dict[str, Kernel] = {
     "RNN_TANH": Kernel(_elman_forward(tanh_), _elman_backward(_tanh_slope), 1),
     "RNN_RELU": Kernel(_elman_forward(torch.relu_), _elman_backward(_relu_slope), 1),
     "LSTM": Kernel(_lstm_forward, _lstm_backward, 2),

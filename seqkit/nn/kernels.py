@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import Tensor
@@ -48,10 +49,22 @@ def starts_from_zero(state: State) -> bool:
     return not any(part.requires_grad or bool(part.any()) for part in state)
 
 
+def exact(device: torch.device) -> AbstractContextManager[object]:
+    """Mixed precision is off in this context."""
+    if not torch.amp.is_autocast_available(device.type):
+        return nullcontext()
+    return torch.autocast(device.type, enabled=False)
+
+
 def lstm_dtype(inputs: Tensor) -> torch.dtype:
-    """What an LSTM's steps are computed in: bfloat16 where a CPU's mixed precision asks for it and can do it."""
+    """What an LSTM's steps are computed in: bfloat16 where a CPU's mixed precision asks for it and can learn in it."""
     if not torch.is_autocast_enabled("cpu") or inputs.device.type != "cpu":
         return inputs.dtype
     half = torch.get_autocast_dtype("cpu") == torch.bfloat16
-    able = torch.ops.mkldnn._is_mkldnn_bf16_supported()
-    return torch.bfloat16 if half and able else torch.float32
+    return torch.bfloat16 if half and bfloat16_learns() else torch.float32
+
+
+def bfloat16_learns() -> bool:
+    """Whether oneDNN trains LSTMs in bfloat16 on this processor."""
+    able = bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    return able and torch.backends.cpu.get_cpu_capability() == "AVX512"

@@ -31,8 +31,8 @@ def padding_in_front(inputs: Tensor, lengths: Tensor, *, backwards: bool) -> Ten
             [5., 0.]])
     """
     steps = torch.arange(inputs.size(1), device=inputs.device)
-    padding = (steps >= lengths.unsqueeze(1)).to(inputs).unsqueeze(-1)  # [batch, len, 1]
-    marked = torch.cat([inputs, padding], dim=-1)
+    padding = (steps >= lengths.unsqueeze(1)).unsqueeze(-1)  # [batch, len, 1]
+    marked = torch.cat([inputs.masked_fill(padding, 0), padding.to(inputs)], dim=-1)
     return marked.flip(1) if backwards else _rolled(marked, inputs.size(1) - lengths)
 
 

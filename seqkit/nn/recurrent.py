@@ -15,7 +15,7 @@ from seqkit.nn.bptt import run_layer
 from seqkit.nn.cells import State, get_cell
 from seqkit.nn.dropout import build_dropout
 from seqkit.nn.initialisation import initialise_recurrent
-from seqkit.nn.kernels import KERNELS, fastest_kernel, lstm_dtype, starts_from_zero
+from seqkit.nn.kernels import KERNELS, exact, fastest_kernel, lstm_dtype, starts_from_zero
 from seqkit.nn.padded import closing_weight, padding_behind, padding_in_front
 from seqkit.nn.ragged import Ragged
 
@@ -236,12 +236,13 @@ class Recurrent(nn.RNNBase):
         outputs, finals = [], []
         for direction, (w_ih, *weights) in enumerate(self._weights_of(layer)):
             back = direction == 1
-            output, *final = self.cell.sequence(
-                padding_in_front(inputs.to(dtype), lengths, backwards=back),
-                [part[direction : direction + 1].to(dtype) for part in state],
-                [weight.to(dtype) for weight in (closing_weight(w_ih), *weights)],
-                True, 1, 0.0, self.training, False, True,
-            )  # fmt: skip
+            rows = padding_in_front(inputs.to(dtype), lengths, backwards=back)
+            start = [part[direction : direction + 1].to(dtype) for part in state]
+            prepared = [weight.to(dtype) for weight in (closing_weight(w_ih), *weights)]
+            with exact(inputs.device):
+                output, *final = self.cell.sequence(
+                    rows, start, prepared, True, 1, 0.0, self.training, False, True
+                )
             outputs.append(padding_behind(output, lengths, backwards=back).to(w_ih.dtype))
             finals.append([part.to(w_ih.dtype) for part in final])
         return torch.cat(outputs, dim=-1), tuple(

@@ -11,6 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from seqkit.nn.kernels import exact
+
 BLOCK, BLOCK_ON_GPU = 1024, 8192
 """Steps whose logits exist at the same time: few enough to need little memory, enough to keep the device busy."""
 
@@ -33,8 +35,11 @@ def linear_cross_entropy(
     >>> linear_cross_entropy(torch.zeros(3, 2), weight, torch.zeros(4), targets) / 3
     tensor(1.3863)
     """
-    with torch.autocast(features.device.type, enabled=False):
-        loss: Tensor = _LinearCrossEntropy.apply(features, weight, bias, targets, label_smoothing)
+    learning = torch.is_grad_enabled()
+    with exact(features.device):
+        loss: Tensor = _LinearCrossEntropy.apply(
+            features, weight, bias, targets, label_smoothing, learning
+        )
     return loss
 
 
@@ -43,9 +48,10 @@ class _LinearCrossEntropy(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, features: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, smoothing: float
-    ) -> Tensor:
-        wanted = any(ctx.needs_input_grad)
+        ctx: Any, features: Tensor, weight: Tensor, bias: Tensor, targets: Tensor,
+        smoothing: float, learning: bool,
+    ) -> Tensor:  # fmt: skip
+        wanted = learning and any(ctx.needs_input_grad)
         grads = [torch.zeros_like(part) for part in (features, weight, bias)] if wanted else []
         narrow, narrow_bias = weight.to(features.dtype), bias.to(features.dtype)
         total = weight.new_zeros(())
@@ -76,7 +82,7 @@ class _LinearCrossEntropy(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, upstream: Tensor) -> Any:
-        return *(grad * upstream for grad in ctx.saved_tensors), None, None
+        return *(grad * upstream for grad in ctx.saved_tensors), None, None, None
 
 
 def sampled_cross_entropy(
@@ -103,6 +109,7 @@ def sampled_cross_entropy(
     drawn = torch.multinomial(proposal, samples, replacement=True)
     offset = bias[drawn] - expected[drawn].log()
     others = torch.addmm(offset, features, nn.functional.embedding(drawn, weight).t())
+    others = others.to(weight.dtype)  # sums and their differences in full precision
     others = others.masked_fill(drawn == targets.unsqueeze(1), -torch.inf)
     own = (features * nn.functional.embedding(targets, weight)).sum(dim=1) + bias[targets]
     return (torch.logaddexp(others.logsumexp(dim=1), own) - own).sum()

@@ -56,7 +56,8 @@ class CaptioningModel(GeneratorConfig):
     picture_size: int = 0
     """Side of the pictures that it sees, in pixels (0: what it was designed for). Larger ones give more places."""
     features: Literal["grid", "vector"] = "grid"
-    """A vector for each place, to attend to (show, attend and tell), or one for the picture (show and tell)."""
+    """A vector for each place, to attend to (show, attend and tell), or one for the picture, which starts the decoder
+    and is seen by every output (show and tell)."""
     fine_tune: bool = False
     """Whether pretrained weights are trained on; otherwise features are computed once and kept."""
     backbone_lr: float = 1e-4

@@ -27,7 +27,7 @@ from seqkit.transfer import Pretrained
 
 from .backbone import SMALL_CNN, Backbone, build_backbone
 from .captions import CaptionedPicture
-from .config import CaptioningConfig
+from .config import CaptioningConfig, CaptioningModel
 from .extraction import cache_key, picture_transform
 from .features import FrozenFeatures
 from .network import PictureEncoder, Seen
@@ -284,8 +284,14 @@ def _build_model(config: CaptioningConfig, vocab_size: int, backbone: Backbone) 
     decoder = build_decoder(
         model.cell, embedding, model.hidden_size, model.num_layers,
         memory_size=source.output_size, state_size=source.output_size, state_layers=source.state_layers,
-        attention=model.attention if model.features == "grid" else "none", input_feeding=model.input_feeding,
+        attention=_attention(model), input_feeding=model.input_feeding,
         conditional=model.conditional and model.features == "grid", deep_output=model.deep_output,
         tied=model.tie, dropout=model.dropout, init=model.init, num_heads=model.num_heads,
     )  # fmt: skip
     return EncoderDecoder(source, decoder, model.label_smoothing, model.doubly_stochastic)
+
+
+def _attention(model: CaptioningModel) -> str:
+    """How the decoder sees the memory; one vector has all the attention, so that every output sees it."""
+    alone = model.features == "vector" and model.attention != "none"
+    return "dot" if alone else model.attention

@@ -61,7 +61,8 @@ class NerModel(CoreConfig):
     scale_integer: bool = False
     """Whether raw numbers are divided by the size of the vocabulary."""
     pretrained: str | None = None
-    """A run to start from: of ner, whose labels may be others, or of `seqkit pretrain`, whose vectors are taken."""
+    """A run to start from: of ner, whose labels may be others, or of `seqkit pretrain`, whose vectors are taken. Its
+    vectors win over those of `vectors`."""
     vectors: str | None = None
     """File of pretrained vectors (GloVe or fastText text format, plain or gzip). Words of the dev and test sentences
     that have a vector are known too."""

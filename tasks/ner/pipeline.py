@@ -31,6 +31,9 @@ from .network import EntityNetwork, WordBatch, build_network
 from .reading import Sentence
 from .tokenising import iter_tokens
 
+TAG_WEIGHTS = ("head.weight", "head.bias", "crf.start_transitions", "crf.end_transitions")
+"""Weights with a row for each tag."""
+
 
 @dataclass(frozen=True)
 class Item:
@@ -77,7 +80,7 @@ class NerPipeline(Pipeline[Sentence, Item, WordBatch]):
         self.config = config
         self.features = features
         self.types = list(types)
-        self.tags = [OUTSIDE, *(f"{prefix}-{t}" for t in types for prefix in PREFIXES[scheme])]
+        self.tags = _tags(types, scheme)
         self.tag_index = {tag: i for i, tag in enumerate(self.tags)}
         self.nbest = 1
         sizes = len(features.words), len(features.chars)
@@ -215,6 +218,9 @@ def fit(
     pipeline = NerPipeline(config, features, types, once)
     notes = _start_vectors(pipeline), _start_weights(pipeline)
     pipeline.notes = [note for note in notes if note]
+    table = pipeline.model.vectors.table.table
+    if model.vectors and table is not None:
+        table.weight.requires_grad_(not model.freeze_vectors)
     return pipeline
 
 
@@ -234,16 +240,31 @@ def _start_weights(pipeline: NerPipeline) -> str:
     if not path:
         return ""
     run = open_run(path)
-    if run.task.name != "ner":
+    if run.task.pretrains:
         table, known = pipeline.model.vectors.table, pipeline.features.words.ordinary()
         return Pretrained.open(path).start(table, known)
+    if run.task.name != "ner":
+        raise ConfigError(
+            f"`model.pretrained` must be a run of ner or of `seqkit pretrain`; {path} is of {run.task.name}."
+        )
     theirs, mine = WordFeatures.load(run.preprocessing), pipeline.features
-    shared = {
-        "vectors.table.table.weight": shared_rows(mine.words.index, theirs.words.index),
+    tags = _tags(read_json(run.preprocessing / "types.json"), run.config.model.tag_scheme)
+    words = shared_rows(mine.words.index, theirs.words.index)
+    labels = shared_rows(pipeline.tag_index, {tag: i for i, tag in enumerate(tags)})
+    tables = {
+        "vectors.table.table.weight": words,
         "vectors.characters.embedding.weight": shared_rows(mine.chars.index, theirs.chars.index),
+        **{f"tagger.{name}": labels for name in TAG_WEIGHTS},
     }
-    fresh = start_alike(pipeline.model, read_weights(run.weights), shared)
-    return f"{path}: all its weights taken but {', '.join(fresh)}, which start anew."
+    weights = dict(read_weights(run.weights))
+    if tags != pipeline.tags:  # which label follows which must be learned
+        weights.pop("tagger.crf.transitions", None)
+    fresh = start_alike(pipeline.model, weights, tables)
+    but = f" but {', '.join(fresh)}" if fresh else ""
+    return (
+        f"{path}: vectors of {len(words[0]):,} of {len(mine.words):,} words, {len(labels[0])} of "
+        f"{len(pipeline.tags)} tags and all other weights taken{but}."
+    )
 
 
 def load(config: NerConfig, folder: Path) -> NerPipeline:
@@ -253,6 +274,11 @@ def load(config: NerConfig, folder: Path) -> NerPipeline:
         RunError: if a file is missing or unreadable.
     """
     return NerPipeline(config, WordFeatures.load(folder), read_json(folder / "types.json"))
+
+
+def _tags(types: Sequence[str], scheme: str) -> list[str]:
+    """The network's tags, by their ids."""
+    return [OUTSIDE, *(f"{prefix}-{t}" for t in types for prefix in PREFIXES[scheme])]
 
 
 def _joined(tokens: Sequence[str]) -> tuple[str, list[tuple[int, int]]]:

@@ -17,7 +17,7 @@ from seqkit.tasks.ner.pipeline import NerPipeline
 import seqkit
 from seqkit.config import from_dict, merge, to_dict
 from seqkit.data.tag_schemes import check_tags
-from seqkit.errors import ConfigError, DataError, RunError
+from seqkit.errors import ConfigError, DataError
 from seqkit.predicting import predict_window
 from seqkit.prediction import Prediction
 
@@ -297,20 +297,61 @@ def test_a_run_of_other_labels_lends_all_it_knows_but_the_labels(tmp_path: Path)
     settings = {**SMALL, "training": {"epochs": 2}}
     data = conll(tmp_path / "first.conll", TEN)
     source = seqkit.train("ner", data=data, out=tmp_path / "first", config=settings).path
-    other = [Sentence((*s.tokens, "new"), tuple("B-x" for _ in (*s.tags, 0))) for s in TEN]
-    values = merge(SMALL, {"model": {"pretrained": str(source)}})
-    made = TASK.fit(from_dict(NerConfig, values), other)
     taught = seqkit.load(source).pipeline
-    assert made.tags != taught.tags
     assert isinstance(taught, NerPipeline)
-    for name, weight in taught.model.tagger.encoder.state_dict().items():
-        assert torch.equal(weight, made.model.tagger.encoder.state_dict()[name]), name
-    ids = [p.features.words.index["oslo"] for p in (made, taught)]
-    tables = [p.model.vectors.table.table for p in (made, taught)]
-    assert tables[0] is not None and tables[1] is not None
-    assert torch.equal(tables[0].weight[ids[0]], tables[1].weight[ids[1]])
+    values = merge(SMALL, {"model": {"pretrained": str(source)}})
+    config = from_dict(NerConfig, values)
+    renamed = {"PER": "PER", "LOC": "lake", "ORG": "zoo"}  # as many labels, in another order
+    other = [
+        Sentence(s.tokens, tuple(t[:2] + renamed[t[2:]] if t != "O" else t for t in s.tags))
+        for s in TEN
+    ]
+    made = TASK.fit(config, other)
+    theirs, mine = taught.model.state_dict(), made.model.state_dict()
+    for name, weight in theirs.items():
+        if "encoder" in name or "convolution" in name:
+            assert torch.equal(weight, mine[name]), name
+    for table, units in (
+        ("vectors.table.table", "words"),
+        ("vectors.characters.embedding", "chars"),
+    ):
+        ids = [
+            getattr(p.features, units).index["o" if units == "chars" else "oslo"]
+            for p in (taught, made)
+        ]
+        assert torch.equal(theirs[f"{table}.weight"][ids[0]], mine[f"{table}.weight"][ids[1]])
+    head = "tagger.head.weight"
+    for tag in ("O", "B-PER"):
+        assert torch.equal(theirs[head][taught.tag_index[tag]], mine[head][made.tag_index[tag]])
+    zoo = mine[head][made.tag_index["B-zoo"]]
+    assert not any(torch.equal(row, zoo) for row in theirs[head])
     (note,) = made.notes
-    assert "all its weights taken but tagger.head.weight, tagger.head.bias, tagger.crf" in note
-    (source / "model.safetensors").unlink()
-    with pytest.raises(RunError, match=r"model\.safetensors"):
-        TASK.fit(from_dict(NerConfig, values), other)
+    assert "5 of 13 tags and all other weights taken but tagger.crf.transitions." in note
+    same = TASK.fit(config, TEN)
+    assert "13 of 13 tags and all other weights taken." in same.notes[0]
+    assert all(
+        torch.equal(w, theirs[f"tagger.{n}"]) for n, w in same.model.tagger.named_parameters()
+    )
+
+
+def test_a_run_of_another_task_is_refused(tmp_path: Path) -> None:
+    small = {"hidden_size": 8, "emb_size": 8}
+    training = {"epochs": 1, "batch_size": 64}
+    path = seqkit.train("sentiment", out=tmp_path / "run", model=small, training=training).path
+    values = merge(SMALL, {"model": {"pretrained": str(path)}})
+    with pytest.raises(
+        ConfigError, match=r"a run of ner or of `seqkit pretrain`; .* is of sentiment"
+    ):
+        TASK.fit(from_dict(NerConfig, values), TEN)
+
+
+def test_vectors_stay_as_they_are_beside_a_pretrained_run_too(tmp_path: Path) -> None:
+    file = tmp_path / "vectors.txt"
+    file.write_text("oslo 4 5 6\n", encoding="utf-8")
+    vectors = {"model": {"vectors": str(file), "freeze_vectors": True}}
+    values = merge(SMALL, {**vectors, "training": {"epochs": 1}})
+    data = conll(tmp_path / "first.conll", TEN)
+    source = seqkit.train("ner", data=data, out=tmp_path / "first", config=values).path
+    made = pipeline(merge(vectors, {"model": {"pretrained": str(source)}}))
+    table = made.model.vectors.table.table
+    assert table is not None and not table.weight.requires_grad
