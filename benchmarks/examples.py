@@ -19,8 +19,8 @@ from seqkit.metrics import cider_d, tokenize_caption, translation_scores
 DOCS = Path(__file__).parents[1] / "docs"
 COUNT = 20
 
-Rated = tuple[str, float, str]
-"""What leads to the example, the score of the answer, the answer."""
+Chosen = list[tuple[int, Any]]
+"""Examples with their numbers in the dev split."""
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -29,49 +29,52 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("runs", nargs="+", type=Path, help="runs of translation or captioning")
     for path in parser.parse_args(argv).runs:
         run = seqkit.load(path)
-        rate, page, title, score = PAGES[run.task.name]
+        rate, name, page, title, score = PAGES[run.task.name]
         examples = run.task.read(run.config).get("dev")
-        step = len(examples) // COUNT
-        chosen = [(number, examples[number]) for number in range(0, step * COUNT, step)]
-        answers = run.predict([run.pipeline.raw_input(example) for _, example in chosen])
-        outputs = [answer.output for answer in answers]
-        write_page(DOCS / page, title, score, path, rate(run, chosen, outputs))
+        step = max(1, len(examples) // COUNT)
+        chosen = list(enumerate(examples))[::step][:COUNT]
+        outputs = [
+            answer.output
+            for answer in run.predict([run.pipeline.raw_input(example) for _, example in chosen])
+        ]
+        names = [name(number, example) for number, example in chosen]
+        rows = zip(names, rate(examples, chosen, outputs), outputs, strict=True)
+        write_page(DOCS / page, title, score, path, list(rows))
 
 
-def translations(
-    run: Any, chosen: Sequence[tuple[int, Any]], outputs: Sequence[str]
-) -> list[Rated]:
-    """chrF of each translation against the reference; lines count from 1."""
-    scores = [
+def translations(_: Sequence[Any], chosen: Chosen, outputs: Sequence[str]) -> list[float]:
+    """chrF of each translation against its reference."""
+    return [
         translation_scores([output], [[pair.tgt]]).chrf
         for output, (_, pair) in zip(outputs, chosen, strict=True)
     ]
-    names = [f"line {number + 1}" for number, _ in chosen]
-    return list(zip(names, scores, outputs, strict=True))
 
 
-def captions(run: Any, chosen: Sequence[tuple[int, Any]], outputs: Sequence[str]) -> list[Rated]:
-    """CIDEr-D of each caption among those of the whole dev split."""
-    examples = run.task.read(run.config).get("dev")
+def captions(examples: Sequence[Any], chosen: Chosen, outputs: Sequence[str]) -> list[float]:
+    """CIDEr-D of each caption, its words weighed by the whole split."""
     references = [[tokenize_caption(caption) for caption in e.captions] for e in examples]
-    hypotheses = [each[0] for each in references]  # only those of the chosen count
+    hypotheses = [each[0] for each in references]
     for (number, _), output in zip(chosen, outputs, strict=True):
         hypotheses[number] = tokenize_caption(output)
     scores = cider_d(hypotheses, references)[1]
-    return [
-        (f"`{picture.path.name}`", scores[number], output)
-        for (number, picture), output in zip(chosen, outputs, strict=True)
-    ]
+    return [scores[number] for number, _ in chosen]
 
 
-Rate = Callable[[Any, Sequence[tuple[int, Any]], Sequence[str]], list[Rated]]
-PAGES: dict[str, tuple[Rate, str, str, str]] = {
-    "translation": (translations, "translations.md", "Translations", "chrF, 0 to 100"),
-    "captioning": (captions, "captions.md", "Captions", "CIDEr-D, 0 to 10"),
-}
+Rate = Callable[[Sequence[Any], Chosen, Sequence[str]], list[float]]
+Name = Callable[[int, Any], str]
+PAGES: dict[str, tuple[Rate, Name, str, str, str]] = {
+    "translation": (
+        translations, lambda number, _: f"pair {number + 1}", "translations.md", "Translations", "chrF, 0 to 100",
+    ),
+    "captioning": (
+        captions, lambda _, picture: f"`{picture.path.name}`", "captions.md", "Captions", "CIDEr-D, 0 to 10",
+    ),
+}  # fmt: skip
 
 
-def write_page(page: Path, title: str, score: str, run: Path, rated: list[Rated]) -> None:
+def write_page(
+    page: Path, title: str, score: str, run: Path, rated: list[tuple[str, float, str]]
+) -> None:
     """The table, best answer first."""
     recipe = run.name.rpartition("-")[0] or run.name
     lines = [
@@ -83,7 +86,7 @@ def write_page(page: Path, title: str, score: str, run: Path, rated: list[Rated]
         f"| example | {score} | answer |",
         "|---|---|---|",
         *(
-            f"| {name} | {value:.2f} | {answer} |"
+            f"| {name} | {value:.2f} | {answer.replace('|', '&#124;')} |"
             for name, value, answer in sorted(rated, key=lambda row: -row[1])
         ),
     ]

@@ -9,7 +9,7 @@ from pathlib import Path
 from checking import CheckError, block_sums, check_count, check_entries, lines_of, load_sums
 from command import DataSet, main
 from fetching import Download
-from sources import Source
+from sources import Source, SourceError
 
 FILE, WORDS = "glove.6B.100d.txt", 400_000
 SELECTION, SELECTED = "glove.6B.100d.top100k.txt", 100_000
@@ -22,7 +22,8 @@ URLS = (
 
 def lay_out(source: Source, out: Path) -> None:
     """All words of the published file, or those of the selection where the source has only that."""
-    source.need(FILE, out / FILE, SELECTION)
+    if not source.copy(FILE, out / FILE) and not source.copy(SELECTION, out / FILE):
+        raise SourceError(f"{source.path}: holds neither {FILE} nor {SELECTION}.")
 
 
 def check(out: Path) -> str:

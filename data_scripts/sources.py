@@ -35,9 +35,10 @@ class Source:
         self.files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())
 
     def find(self, *names: str) -> Path | None:
-        """The first file with one of these names, as it is or with `.gz` behind it."""
-        wanted = {name for base in names for name in (base, f"{base}.gz")}
-        return next((file for file in self.files if file.name in wanted), None)
+        """The file with the first of these names that is there, as it is or with `.gz` behind it."""
+        wanted = [name for base in names for name in (base, f"{base}.gz")]
+        found = {file.name: file for file in reversed(self.files)}
+        return next((found[name] for name in wanted if name in found), None)
 
     def copy(self, name: str, target: Path, *others: str) -> bool:
         """Writes a file's content, unpacked, to `target`; False where the source has none of that name.

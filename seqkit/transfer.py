@@ -77,9 +77,9 @@ class Pretrained:
         if embedding.output_size != table.size(1):
             raise ConfigError(f"{self.path}: its vectors have {table.size(1)} numbers, but `model.emb_size` is "
                               f"{embedding.output_size}; they must be equal.")  # fmt: skip
-        mine, theirs = shared_rows(units, self.codec.index())
-        embedding.set_vectors(mine, table[theirs] / embedding.vector_scale)
-        taken = f"{self.path}: vectors of {len(mine):,} of {len(units):,} units"
+        rows, theirs = shared_rows(units, self.codec.index())
+        embedding.set_vectors(rows, table[theirs] / embedding.vector_scale)
+        taken = f"{self.path}: vectors of {len(rows):,} of {len(units):,} units"
         if encoder is None:
             return f"{taken} taken."
         layers = {

@@ -115,13 +115,13 @@ class Trainer:
         Raises:
             SeqkitError: if the loss is no longer a number.
         """
-        items = [self.pipeline.encode(example) for example in train]
+        items = self.pipeline.encode_anew(train, 1) or [self.pipeline.encode(e) for e in train]
         dev_items = [self.pipeline.encode(example) for example in dev]
         lengths = [self.pipeline.length(item) for item in items]
         model, optimizer, schedule = self._prepare(len(self._batches(lengths, 0)))
         for epoch in range(1, self.config.epochs + 1):
             began = time.perf_counter()
-            if (drawn := self.pipeline.encode_anew(train, epoch)) is not None:
+            if epoch > 1 and (drawn := self.pipeline.encode_anew(train, epoch)) is not None:
                 items, lengths = drawn, [self.pipeline.length(item) for item in drawn]
             train_loss, norm = self._train_epoch(model, optimizer, schedule, items, lengths, epoch)
             trained = time.perf_counter() - began

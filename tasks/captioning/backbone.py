@@ -135,6 +135,7 @@ def build_backbone(name: str, weights: str | None, grid: bool, picture_size: int
     features, picture_format = build(name, None if file else weights)
     if file is not None:
         _load_weights(features, file)
+    designed = picture_format.size
     if picture_size:
         picture_format = replace(picture_format, size=picture_size)
     try:
@@ -145,8 +146,10 @@ def build_backbone(name: str, weights: str | None, grid: bool, picture_size: int
             grid=grid,
             pretrained=weights is not None,
         )
-    except RuntimeError:  # torch's complaint of a map smaller than a kernel
-        raise ConfigError(
+    except RuntimeError:
+        if not 0 < picture_size < designed:
+            raise
+        raise ConfigError(  # torch found a map smaller than a kernel
             f"`model.picture_size` {picture_size} is too small for {name}: nothing is left of a picture."
         ) from None
 

@@ -57,7 +57,7 @@ class CaptioningModel(GeneratorConfig):
     """Side of the pictures that it sees, in pixels (0: what it was designed for). Larger ones give more places."""
     features: Literal["grid", "vector"] = "grid"
     """A vector for each place, to attend to (show, attend and tell), or one for the picture, which starts the decoder
-    and is seen by every output (show and tell)."""
+    and, unless attention is none, is seen at every step (show and tell)."""
     fine_tune: bool = False
     """Whether pretrained weights are trained on; otherwise features are computed once and kept."""
     backbone_lr: float = 1e-4
@@ -75,6 +75,9 @@ class CaptioningModel(GeneratorConfig):
         faults = super().faults()
         faults.above(self, "backbone_lr", 0)
         faults.at_least(self, "picture_size", 0)
+        if self.doubly_stochastic and self.features == "vector":
+            rule = "needs `model.features` to be grid, as one vector has all the attention"
+            faults.add("doubly_stochastic", rule, self.doubly_stochastic)
         return faults
 
 

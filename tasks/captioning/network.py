@@ -38,7 +38,8 @@ class PictureEncoder(nn.Module):
     """Features of each place, projected to the decoder's width; their mean is the final state.
 
     After Xu et al. 2015 (https://arxiv.org/abs/1502.03044) with a grid, Vinyals et al. 2015
-    (https://arxiv.org/abs/1411.4555) with one vector, which here starts the decoder instead of being its first input.
+    (https://arxiv.org/abs/1411.4555) with one vector, which here starts the decoder instead of being its first input,
+    and which the decoder attends to at every step, with a weight of 1.
 
     Args:
         backbone: What sees.

@@ -285,7 +285,7 @@ def _build_model(config: CaptioningConfig, vocab_size: int, backbone: Backbone) 
         model.cell, embedding, model.hidden_size, model.num_layers,
         memory_size=source.output_size, state_size=source.output_size, state_layers=source.state_layers,
         attention=_attention(model), input_feeding=model.input_feeding,
-        conditional=model.conditional and model.features == "grid", deep_output=model.deep_output,
+        conditional=model.conditional, deep_output=model.deep_output,
         tied=model.tie, dropout=model.dropout, init=model.init, num_heads=model.num_heads,
     )  # fmt: skip
     return EncoderDecoder(source, decoder, model.label_smoothing, model.doubly_stochastic)

@@ -29,7 +29,8 @@ class NerData(DataConfig):
     """CSV column, or JSON key, of the tag or tags (none: the usual names, such as tag or ner_tags)."""
     join_tokens: int = 0
     """Tokens up to which neighbouring sentences of a document are read as one passage, so that each is seen in its
-    context (0: each alone). In CoNLL files a line -DOCSTART- parts documents; others are one document a file."""
+    context (0: each alone). In CoNLL files a line -DOCSTART- parts documents; others are one document a file. An
+    input to answer is a text of its own: give it as many sentences."""
     text_column: str = "text"
     """Column of a DataFrame that holds texts to answer."""
     min_count: int = 1

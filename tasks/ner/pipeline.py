@@ -139,7 +139,7 @@ class NerPipeline(Pipeline[Sentence, Item, WordBatch]):
         values = {"f1": scores.f1, "precision": scores.precision, "recall": scores.recall}
         signature = (
             f"entity F1, micro average, strict (start, end and type), over {scores.support} "
-            f"entities in {len(gold)} sentences"
+            f"entities in {len(gold)} texts"
         )
         return Scores(values, signature, {"types": rows})
 

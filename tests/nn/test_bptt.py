@@ -140,6 +140,18 @@ def test_the_kernel_is_what_is_fastest_for_the_rows(monkeypatch: pytest.MonkeyPa
         assert gru._kernel_for(inputs, little, zero[:1]) == "torch"
 
 
+def test_an_lstm_stays_exact_where_the_processor_cannot_learn_in_bfloat16(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(kernels, "bfloat16_learns", lambda: False)
+    layer = Recurrent("lstm", 4, 6, bidirectional=True, kernel="padded")
+    lengths = torch.tensor(LENGTHS)
+    wanted = results(layer, lengths)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = results(layer, lengths)
+    torch.testing.assert_close(found, wanted, rtol=1e-5, atol=1e-5)
+
+
 @pytest.mark.parametrize("cell", ["gru", "lstm"])
 def test_mixed_precision_on_a_cpu_is_near_full_precision(cell: str) -> None:
     layer = Recurrent(cell, 4, 6, 2, bidirectional=True)

@@ -58,6 +58,14 @@ def test_half_precision_is_near_full_precision_and_sums_in_full() -> None:
         assert (found - wanted).norm() < 0.03 * wanted.norm()
 
 
+def test_no_gradient_is_made_where_none_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    parts, targets = arguments(5)
+    wanted = linear_cross_entropy(*parts, targets)
+    monkeypatch.setattr(torch, "mm", None)
+    with torch.no_grad():
+        assert linear_cross_entropy(*parts, targets) == wanted
+
+
 def test_many_samples_come_near_the_exact_loss() -> None:
     parts, targets = arguments(6)
     frequencies = torch.rand(VOCAB, dtype=torch.float64).softmax(0)

@@ -82,6 +82,31 @@ def test_the_toy_is_learned_to_unseen_texts(options: dict[str, Any], tmp_path: P
     assert score_examples(pipeline, SPLITS.test).values["accuracy"] == 1.0
 
 
+def test_examples_that_are_drawn_anew_are_what_is_trained_on_and_planned_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipeline, asked, lengths = toy_pipeline(epochs=3, patience=0), [], set()
+
+    def encode_anew(examples: Sequence[Example], epoch: int) -> list[Any]:
+        asked.append(epoch)
+        items = [pipeline.encode(example) for example in examples]
+        return [(ids * 20, label) for ids, label in items]
+
+    collate = pipeline.collate
+
+    def watched(items: Sequence[Any]) -> Any:
+        if pipeline.model.training:
+            lengths.update(len(ids) for ids, _ in items)
+        return collate(items)
+
+    monkeypatch.setattr(pipeline, "encode_anew", encode_anew)
+    monkeypatch.setattr(pipeline, "collate", watched)
+    _, watcher = fit(pipeline, tmp_path)
+    assert asked == [1, 2, 3]
+    assert lengths == {20 * len(pipeline.encode(example)[0]) for example in SPLITS.train}
+    assert len(watcher.batches) == 3
+
+
 def test_the_best_epochs_weights_are_kept_and_loaded(tmp_path: Path) -> None:
     pipeline = toy_pipeline(epochs=4, patience=0)
     script(pipeline, [0.1, 0.9, 0.5, 0.9])

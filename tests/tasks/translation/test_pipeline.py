@@ -119,6 +119,19 @@ def test_bpe_dropout_cuts_training_pairs_anew_each_epoch_and_nothing_else() -> N
     assert pipeline.encode(PAIRS[0]) == plain.encode(PAIRS[0])
 
 
+def test_mixed_precision_gives_nearly_the_gradients_of_full_precision() -> None:
+    pipeline = build({"cell": "lstm", "label_smoothing": 0.1, "attention": "additive"})
+    batch = pipeline.collate([pipeline.encode(pair) for pair in PAIRS])
+    parameters = list(pipeline.model.parameters())
+    loss, _ = pipeline.loss(batch)
+    wanted = torch.autograd.grad(loss, parameters)
+    with torch.autocast("cpu", torch.bfloat16):
+        mixed, _ = pipeline.loss(batch)
+    assert mixed.item() == pytest.approx(loss.item(), rel=0.01)
+    for found, exact in zip(torch.autograd.grad(mixed, parameters), wanted, strict=True):
+        assert (found - exact).norm() < 0.05 * exact.norm() + 1e-3
+
+
 def test_bpe_dropout_needs_bpe() -> None:
     with pytest.raises(ConfigError, match=r"bpe_dropout. needs .data\.units. to be bpe"):
         build(data={"bpe_dropout": 0.1})
