@@ -1,4 +1,4 @@
-"""What all tests share: few threads, and the folder of real data where there is one."""
+"""What all tests share: few threads, no deadlines, and the folder of real data where there is one."""
 
 from __future__ import annotations
 
@@ -6,8 +6,12 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+settings.register_profile("seqkit", deadline=None)  # on a busy machine anything may take a second
+settings.load_profile("seqkit")
 
 
 @pytest.fixture(autouse=True)
