@@ -175,7 +175,15 @@ def dump_yaml(values: Mapping[str, Any]) -> str:
     """The mapping as YAML text, in its own order."""
     import yaml
 
-    text: str = yaml.safe_dump(dict(values), sort_keys=False, allow_unicode=True)
+    class Dumper(yaml.SafeDumper):
+        """Escapes what YAML takes for the end of a line, in double quotes."""
+
+    def represent(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+        style = '"' if set(text) & set("\x85\u2028\u2029") else None
+        return dumper.represent_scalar("tag:yaml.org,2002:str", text, style)
+
+    Dumper.add_representer(str, represent)
+    text: str = yaml.dump(dict(values), Dumper=Dumper, sort_keys=False, allow_unicode=True)
     return text
 
 

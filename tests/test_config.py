@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from seqkit.config import (
@@ -207,6 +207,7 @@ settings_of_kinds = st.builds(
 
 
 @given(kinds=settings_of_kinds)
+@example(kinds=Kinds(text="a\x85b\u2028c\u2029"))
 def test_settings_come_back_from_yaml_as_they_were(
     kinds: Kinds, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
