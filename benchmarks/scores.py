@@ -68,7 +68,8 @@ ROWS = (
         "Multi30k English-French, test_2016_flickr, cased"),
     Row("conll2003-bilstm-crf", "ner", {"--data": "conll2003"}, "dev", F1, f"CoNLL-2003, testa{CHOSEN}"),
     Row("conll2003-glove", "ner", {"--data": "conll2003", **GLOVE}, "dev", F1, f"CoNLL-2003, testa{CHOSEN}"),
-    Row("wnut17", "ner", {"--data": "wnut17", **GLOVE}, "test", F1, "WNUT 2017, test"),
+    Row("wnut17", "ner",
+        {"--data": "wnut17", **GLOVE, "--model.pretrained": "runs:conll2003-glove-1"}, "test", F1, "WNUT 2017, test"),
     Row("flickr8k-attend", "captioning", {"--data": "flickr8k"}, "dev", CAPTIONS, f"Flickr8k, dev{CHOSEN}"),
     Row("flickr8k-cider", "captioning",
         {"--data": "flickr8k", "--training.start_from": "runs:flickr8k-attend-1"}, "dev", CAPTIONS,
@@ -218,7 +219,7 @@ def line(row: Row, found: dict[int, dict[str, Any]]) -> str:
     minutes = statistics.median(one["minutes"] for one in found.values())
     parameters = next(iter(found.values()))["parameters"]
     seeds = ", ".join(str(seed) for seed in sorted(found))
-    vectors = {name for one in found.values() for name in one["files"] if "glove" in name}
+    vectors = {name for one in found.values() for name in one["files"] if name.startswith("glove")}
     data = "; ".join([row.data, *(f"`{name}`" for name in sorted(vectors))])
     cells = (f"`{row.recipe}`", data, ", ".join(scores), seeds, f"{minutes:.1f} min",
              f"{parameters / 1e6:.2f} M")  # fmt: skip
