@@ -3,7 +3,7 @@
     python benchmarks/examples.py runs/scores/multi30k-gru-1 runs/scores/flickr8k-attend-1
 
 The examples are evenly spread over the dev split, and the best answer comes first. The data's own sentences and
-pictures may not be shown, so examples go by their numbers and names.
+pictures may not be shown, so examples go by their numbers and names, and answers that are the reference are left out.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from seqkit.metrics import cider_d, tokenize_caption, translation_scores
 DOCS = Path(__file__).parents[1] / "docs"
 COUNT = 20
 
-Chosen = list[tuple[int, Any]]
+Chosen = Sequence[tuple[int, Any]]
 """Examples with their numbers in the dev split."""
 
 
@@ -31,15 +31,32 @@ def main(argv: Sequence[str] | None = None) -> None:
         run = seqkit.load(path)
         rate, name, page, title, score = PAGES[run.task.name]
         examples = run.task.read(run.config).get("dev")
-        step = max(1, len(examples) // COUNT)
-        chosen = list(enumerate(examples))[::step][:COUNT]
-        outputs = [
-            answer.output
-            for answer in run.predict([run.pipeline.raw_input(example) for _, example in chosen])
-        ]
+        answered = own_words(run, spread(list(enumerate(examples)), 2 * COUNT))
+        chosen, outputs = zip(*spread(answered, COUNT), strict=True)
         names = [name(number, example) for number, example in chosen]
         rows = zip(names, rate(examples, chosen, outputs), outputs, strict=True)
         write_page(DOCS / page, title, score, path, list(rows))
+
+
+def spread(items: Sequence[Any], count: int) -> Sequence[Any]:
+    """So many of the items at even distances, or all where there are fewer."""
+    return items[:: max(1, len(items) // count)][:count]
+
+
+def own_words(run: Any, chosen: Chosen) -> list[tuple[tuple[int, Any], str]]:
+    """Examples with their answers, without those that repeat a reference."""
+    answers = run.predict([run.pipeline.raw_input(example) for _, example in chosen])
+    return [
+        (numbered, answer.output)
+        for numbered, answer in zip(chosen, answers, strict=True)
+        if answer.output.lower() not in map(str.lower, references_of(numbered[1]))
+    ]
+
+
+def references_of(example: Any) -> Sequence[str]:
+    """What people wrote: a translation, or captions."""
+    references: Sequence[str] = example.captions if hasattr(example, "captions") else [example.tgt]
+    return references
 
 
 def translations(_: Sequence[Any], chosen: Chosen, outputs: Sequence[str]) -> list[float]:
@@ -80,8 +97,9 @@ def write_page(
     lines = [
         f"# {title}",
         "",
-        f"{COUNT} answers of a run of the recipe `{recipe}` to its dev split, evenly spread over it, best first.",
-        "The data's own sentences and pictures may not be shown here; their numbers and names lead to them.",
+        f"{len(rated)} answers of a run of the recipe `{recipe}` to its dev split, evenly spread over it, best first.",
+        "The data's own sentences and pictures may not be shown here; their numbers and names lead to them. Answers",
+        "that repeat a reference word for word are left out.",
         "",
         f"| example | {score} | answer |",
         "|---|---|---|",
