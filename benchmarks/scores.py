@@ -56,7 +56,7 @@ GLOVE = {"--model.vectors": "glove/glove.6B.100d.txt|glove/glove.6B.100d.top100k
 IMDB = {"--data": "imdb/aclImdb.tar.gz"}
 ACCURACY, F1 = {"accuracy": "accuracy"}, {"f1": "entity F1"}
 CAPTIONS = {"bleu4": "BLEU-4", "cider": "CIDEr-D"}
-TRANSLATIONS = {"bleu": "BLEU", "bleu_lowercase": "lower-cased BLEU", "chrf": "chrF"}
+TRANSLATIONS = {"bleu": "BLEU", "bleu_tokenized": "lower-cased tokenised BLEU", "chrf": "chrF"}
 CHOSEN = " (which also chose the epoch)"
 ROWS = (
     Row("keras-notebook", "sentiment", IMDB, "test", ACCURACY, "IMDb, test"),

@@ -1,6 +1,6 @@
 """BLEU and chrF of translations through sacreBLEU, with the signature that goes with the scores.
 
-Torch-free; sacreBLEU is imported when a score is asked for.
+Torch-free; sacreBLEU and sacremoses are imported when a score is asked for.
 """
 
 from __future__ import annotations
@@ -8,33 +8,42 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
+from typing import overload
 
 from seqkit.metrics.corpus import check_references
 
 
 @dataclass(frozen=True)
 class TranslationScores:
-    """A corpus's scores, 0..100 as sacreBLEU prints them; `bleu_lowercase` is BLEU without regard to case.
+    """A corpus's scores, 0..100 as sacreBLEU prints them.
 
-    `signature` says how both were computed, such as "BLEU|nrefs:1|case:mixed|...
-    chrF2|nrefs:1|...": two scores may be compared if their signatures are equal.
+    Attributes:
+        bleu: Of plain text.
+        bleu_tokenized: Of lower-cased words as Moses cuts them, which is what papers on Multi30k report.
+        chrf: Of plain text.
+        signature: How `bleu` and `chrf` were computed, such as "BLEU|nrefs:1|case:mixed|... chrF2|nrefs:1|...": two
+            scores may be compared if their signatures are equal.
     """
 
     bleu: float
-    bleu_lowercase: float
+    bleu_tokenized: float
     chrf: float
     signature: str
 
 
 def translation_scores(
-    hypotheses: Sequence[str], references: Sequence[Sequence[str]], lowercase: bool = False
+    hypotheses: Sequence[str],
+    references: Sequence[Sequence[str]],
+    lowercase: bool = False,
+    language: str = "en",
 ) -> TranslationScores:
-    """Corpus BLEU and chrF of plain, detokenised text: sacreBLEU cuts it into words itself.
+    """Corpus BLEU and chrF of plain, detokenised text, which is cut into words here.
 
     Args:
         hypotheses: One translation a sentence.
         references: For each sentence its references, one or more; their number may vary.
-        lowercase: True ignores case in both scores; the signature says so.
+        lowercase: True ignores case in `bleu` and `chrf`; the signature says so.
+        language: Two-letter code of the language whose rules Moses cuts by; one it does not know gets no rules for quotes.
 
     Raises:
         DataError: if the two differ in length, are empty, or a sentence has no reference.
@@ -49,10 +58,31 @@ def translation_scores(
     # sacreBLEU wants the first reference of every sentence, then the second of every sentence, and
     # so on; None where a sentence has no more.
     streams = [list(stream) for stream in zip_longest(*references)]
-    scores, signatures = [], []
-    for metric in (BLEU(lowercase=lowercase), BLEU(lowercase=True), CHRF(lowercase=lowercase)):
-        result = metric.corpus_score(list(hypotheses), streams)
-        scores.append(float(result.score))
-        signatures.append(f"{result.name}|{metric.get_signature()}")
-    bleu, bleu_lowercase, chrf = scores
-    return TranslationScores(bleu, bleu_lowercase, chrf, f"{signatures[0]} {signatures[2]}")
+    bleu, chrf = BLEU(lowercase=lowercase), CHRF(lowercase=lowercase)
+    plain = bleu.corpus_score(list(hypotheses), streams)
+    characters = chrf.corpus_score(list(hypotheses), streams)
+    tokenized = BLEU(tokenize="none", force=True).corpus_score(
+        moses_words(hypotheses, language), [moses_words(stream, language) for stream in streams]
+    )
+    signature = f"BLEU|{bleu.get_signature()} {characters.name}|{chrf.get_signature()}"
+    return TranslationScores(plain.score, tokenized.score, characters.score, signature)
+
+
+@overload
+def moses_words(texts: Sequence[str], language: str) -> list[str]: ...
+@overload
+def moses_words(texts: Sequence[str | None], language: str) -> list[str | None]: ...
+def moses_words(texts: Sequence[str | None], language: str) -> list[str] | list[str | None]:
+    """Lower-cased words and signs of each text with blanks between them, cut by Moses' rules for a language after its
+    normalisation of quotes and dashes; None stays None."""
+    from sacremoses import MosesPunctNormalizer, MosesTokenizer
+
+    normalise, tokenise = (
+        MosesPunctNormalizer(language).normalize,
+        MosesTokenizer(language).tokenize,
+    )
+
+    def words(text: str) -> str:
+        return str(tokenise(normalise(text), return_str=True, escape=False)).lower()
+
+    return [None if text is None else words(text) for text in texts]

@@ -115,9 +115,10 @@ class TranslationPipeline(Generator[Pair, Item, PairBatch]):
 
     def score(self, examples: Sequence[Pair], predictions: Sequence[Prediction]) -> Scores:
         outputs, references = [p.output for p in predictions], [[e.tgt] for e in examples]
-        scores = translation_scores(outputs, references, lowercase=self.config.data.lowercase)
+        data = self.config.data
+        scores = translation_scores(outputs, references, data.lowercase, data.tgt_lang)
         values = {
-            "bleu": scores.bleu, "bleu_lowercase": scores.bleu_lowercase, "chrf": scores.chrf
+            "bleu": scores.bleu, "bleu_tokenized": scores.bleu_tokenized, "chrf": scores.chrf
         }  # fmt: skip
         return Scores(values, scores.signature)
 

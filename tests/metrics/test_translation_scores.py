@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+import sacrebleu
 
 from seqkit.errors import DataError
 from seqkit.metrics import translation_scores
+from seqkit.metrics.translation import moses_words
 
 HYPOTHESES = ["The cat sits on the mat.", "We don't see it, do we?", "A small boat"]
 REFERENCES = [
@@ -17,8 +19,6 @@ REFERENCES = [
 
 @pytest.mark.parametrize("lowercase", [False, True])
 def test_one_reference_a_sentence_gives_sacrebleu_s_own_numbers(lowercase: bool) -> None:
-    import sacrebleu
-
     references = [item[0] for item in REFERENCES]
     scores = translation_scores(HYPOTHESES, [[text] for text in references], lowercase)
     bleu = sacrebleu.corpus_bleu(HYPOTHESES, [references], lowercase=lowercase)
@@ -28,8 +28,6 @@ def test_one_reference_a_sentence_gives_sacrebleu_s_own_numbers(lowercase: bool)
 
 
 def test_the_number_of_references_may_vary() -> None:
-    import sacrebleu
-
     streams = [
         [REFERENCES[0][0], REFERENCES[1][0], REFERENCES[2][0]],
         [REFERENCES[0][1], None, REFERENCES[2][1]],
@@ -42,8 +40,6 @@ def test_the_number_of_references_may_vary() -> None:
 
 
 def test_the_signature_names_both_scores_case_and_version() -> None:
-    import sacrebleu
-
     mixed = translation_scores(HYPOTHESES, [[item[0]] for item in REFERENCES]).signature
     assert mixed.startswith("BLEU|nrefs:1|case:mixed|")
     assert " chrF2|nrefs:1|case:mixed|" in mixed
@@ -59,9 +55,21 @@ def test_a_copy_of_the_reference_scores_100_and_case_counts_unless_lowercased() 
     assert translation_scores(texts, references).bleu == pytest.approx(100.0)
     ignoring = translation_scores(shouted, references)
     assert ignoring.bleu < 50.0
-    assert ignoring.bleu_lowercase == pytest.approx(100.0)
+    assert ignoring.bleu_tokenized == pytest.approx(100.0)
     assert translation_scores(shouted, references).chrf < 50.0
     assert translation_scores(shouted, references, lowercase=True).chrf == pytest.approx(100.0)
+
+
+def test_tokenized_bleu_cuts_words_as_the_language_does() -> None:
+    assert moses_words(["L’eau de l'île, bleue."], "fr") == ["l' eau de l' île , bleue ."]
+    assert moses_words(["We don't.", None], "en") == ["we don 't .", None]
+    assert moses_words(["We don't."], "xx") == ["we don ' t ."]  # no rules for its quotes
+    reference = [["l'eau de l'île est bleue"]]
+    as_written, as_cut = "l'eau de l'île semble bleue", "l' eau de l' île semble bleue"
+    scores = translation_scores([as_written], reference, language="fr")
+    wanted = sacrebleu.corpus_bleu([as_cut], [["l' eau de l' île est bleue"]], tokenize="none")
+    assert scores.bleu_tokenized == pytest.approx(wanted.score)
+    assert scores.bleu_tokenized > scores.bleu
 
 
 @pytest.mark.parametrize(
