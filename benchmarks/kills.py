@@ -45,7 +45,7 @@ def kill_all(task: str, kills: int, seed: int) -> bool:
     with tempfile.TemporaryDirectory() as folder:
         whole = Path(folder) / "whole"
         began = time.perf_counter()
-        subprocess.run(command(task, whole), check=True)
+        subprocess.run(command(task, whole), check=True, stdout=subprocess.DEVNULL)
         longest, wanted, equal = time.perf_counter() - began, result(whole), 0
         for kill in range(kills):
             moment = rng.uniform(0, longest)
@@ -60,7 +60,7 @@ def kill_all(task: str, kills: int, seed: int) -> bool:
 
 def disturbed(task: str, out: Path, moment: float) -> str:
     """Trains with a kill at that moment and to the end after it; says what happened."""
-    process = subprocess.Popen(command(task, out))
+    process = subprocess.Popen(command(task, out), stdout=subprocess.DEVNULL)
     try:
         process.wait(moment)
         return "had ended"
@@ -73,7 +73,7 @@ def disturbed(task: str, out: Path, moment: float) -> str:
         return "went on"
     if "training has ended" in found.stderr:
         return "had ended"
-    subprocess.run([*command(task, out), "--overwrite"], check=True)
+    subprocess.run([*command(task, out), "--overwrite"], check=True, stdout=subprocess.DEVNULL)
     return "began again"
 
 
