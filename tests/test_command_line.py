@@ -279,7 +279,7 @@ def test_a_training_that_is_stopped_goes_on(
         patch.setattr(ConsoleReporter, "batch_done", stop)
         assert main(["train", "sentiment", "--out", str(out), *QUICK]) == 130
     assert capsys.readouterr().err == (
-        f"\nseqkit: Stopped; the training up to step 0 is kept. Go on with: seqkit train --resume {out}\n"
+        f"\nseqkit: Stopped. The training up to step 0 is kept; go on with: seqkit train --resume {out}\n"
     )
     wrong = complaint(capsys, "train", "--resume", out, "--model.cell", "gru")
     assert "--model.cell" in wrong and "settings it began with" in wrong

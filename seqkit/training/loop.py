@@ -21,7 +21,7 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from seqkit.data.batching import make_batches
 from seqkit.devices import device_exists
-from seqkit.errors import ConfigError, SeqkitError
+from seqkit.errors import ConfigError, RunError, SeqkitError
 from seqkit.pipeline import Pipeline, Scores
 from seqkit.predicting import predict_window
 from seqkit.run import CHECKPOINTS, WEIGHTS, write_history
@@ -180,12 +180,7 @@ class Trainer:
                 with self.interruption.stopping_at_once():
                     self._try_average(dev)
         except KeyboardInterrupt as stop:
-            if self._saved < 0:
-                raise
-            raise Interrupted(
-                f"Stopped; the training up to step {self._saved:,} is kept. Go on with: "
-                f"seqkit train --resume {self.folder}", self.interruption.number,
-            ) from stop  # fmt: skip
+            raise Interrupted(f"Stopped. {self._kept()}", self.interruption.number) from stop
         load_weights(self.pipeline.model, self.folder / WEIGHTS)
         return self.state
 
@@ -336,9 +331,20 @@ class Trainer:
             self._save()
 
     def _save(self) -> None:
-        if self._saved != self.state.step:
+        if self._saved == self.state.step:
+            return
+        try:
             save_checkpoint(self.folder / CHECKPOINTS, self.state.step, self.snapshot())
-            self._saved, self._saved_at = self.state.step, time.perf_counter()
+        except RunError as error:
+            raise RunError(f"{error} {self._kept()}") from error
+        self._saved, self._saved_at = self.state.step, time.perf_counter()
+
+    def _kept(self) -> str:
+        """What a training that ends now leaves, in words."""
+        if self._saved < 0:
+            return "Nothing of the training is kept."
+        go_on = f"seqkit train --resume {self.folder}"
+        return f"The training up to step {self._saved:,} is kept; go on with: {go_on}"
 
     def _score_epoch(self, dev: Sequence[Any], items: Sequence[Any]) -> None:
         """Dev loss and scores of the epoch that was trained, and its row of history."""

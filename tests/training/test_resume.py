@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import safetensors.torch
 import torch
 
 import seqkit
@@ -182,6 +183,27 @@ def test_a_signal_saves_and_tells_how_to_go_on(
     assert f"up to step {step} is kept" in str(stopped.value)
     assert f"seqkit train --resume {tmp_path / 'run'}" in str(stopped.value)
     assert stopped.value.number == number
+    seqkit.resume(tmp_path / "run")
+    assert result(tmp_path / "run") == result(whole.path)
+
+
+def test_a_full_disk_is_said_and_training_goes_on_when_there_is_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    training = {"epochs": 2, "checkpoint_steps": 1, "batch_size": 8, "device": "cpu"}
+    whole = seqkit.train("toy", out=tmp_path / "whole", training=training)
+    save, calls = safetensors.torch.save_file, []
+
+    def filling(*arguments: Any, **options: Any) -> None:
+        calls.append(None)
+        if len(calls) == 5:
+            raise OSError(28, "No space left on device")
+        save(*arguments, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("safetensors.torch.save_file", filling)
+        with pytest.raises(RunError, match=r"No space left.* up to step 3 is kept; go on with"):
+            seqkit.train("toy", out=tmp_path / "run", training=training)
     seqkit.resume(tmp_path / "run")
     assert result(tmp_path / "run") == result(whole.path)
 
