@@ -181,9 +181,13 @@ def digest(row: Row) -> str:
 
 
 def valid(row: Row, records: dict[str, dict[str, Any]]) -> dict[int, dict[str, Any]]:
-    """The records of a row by seed, as far as its recipe still is what it was."""
-    found = records.get(row.recipe, {})
-    return {int(seed): one for seed, one in found.items() if one["recipe"] == digest(row)}
+    """The records of a row by seed, as far as its recipe and its scores still are what they were."""
+    now = digest(row)
+    return {
+        int(seed): one
+        for seed, one in records.get(row.recipe, {}).items()
+        if one["recipe"] == now and set(row.scores) <= set(one["scores"][row.split])
+    }
 
 
 def read(path: Path) -> dict[str, Any]:

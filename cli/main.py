@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import importlib
 import os
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -22,11 +23,13 @@ VERBS = {
 }
 
 USAGE_ERROR = 2
-INTERRUPTED = 130
+SIGNALLED = 128
+"""Shells give a program that a signal ended this status and the signal's number."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs one command and returns its exit status: 0 done, 2 a mistake of the user's, 130 interrupted."""
+    """Runs one command and returns its exit status: 0 done, 2 a mistake of the user's, 128 and the signal's number
+    where one stopped it (130: Ctrl-C)."""
     argv = list(sys.argv[1:] if argv is None else argv)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
@@ -38,9 +41,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return int(importlib.import_module(f"seqkit.cli.{verb}").run(argv[1:]))
     except SeqkitError as error:
         return _complain(str(error))
-    except KeyboardInterrupt:
-        print("\nseqkit: interrupted", file=sys.stderr)
-        return INTERRUPTED
+    except KeyboardInterrupt as stop:
+        print(f"\nseqkit: {stop or 'interrupted'}", file=sys.stderr)
+        return SIGNALLED + getattr(stop, "number", signal.SIGINT)
     except BrokenPipeError:
         with contextlib.suppress(OSError):  # the reader has gone: nothing left to say to it
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +12,8 @@ from seqkit.recipes import fill_needs
 from seqkit.registry import get_task, task_names
 from seqkit.task import Task
 
+from . import resume
+from .ending import tell_ending
 from .flags import parse_settings, settings_parser
 
 USAGE = "seqkit train {task} [--data PATH] [--recipe NAME] [--config FILE] [--out DIR] [--SECTION.SETTING VALUE ...]"
@@ -20,6 +21,8 @@ USAGE = "seqkit train {task} [--data PATH] [--recipe NAME] [--config FILE] [--ou
 
 def run(argv: Sequence[str]) -> int:
     """Trains and returns the exit status."""
+    if any(word.partition("=")[0] == "--resume" for word in argv):
+        return resume.run(argv)
     if not argv or argv[0].startswith("-"):
         return _help_without_task(argv)
     task = get_task(argv[0])
@@ -36,7 +39,8 @@ def run(argv: Sequence[str]) -> int:
 
 def _help_without_task(argv: Sequence[str]) -> int:
     lines = [USAGE.format(task="TASK"), "", "tasks: " + ", ".join(task_names()),
-             "", "seqkit train TASK --help lists every setting of a task."]  # fmt: skip
+             "", "seqkit train TASK --help lists every setting of a task.",
+             "seqkit train --resume RUN goes on with a training that was stopped."]  # fmt: skip
     if argv and argv[0] not in ("-h", "--help"):
         raise ConfigError(f"A task must come before {argv[0]}: {', '.join(task_names())}.")
     if not argv:
@@ -83,7 +87,7 @@ def _parser(task: Task[Any, Any], defaults: Any) -> Any:
 
 
 def _train(task: Task[Any, Any], config: Any, options: Any) -> int:
-    from .progress import ConsoleReporter, print_scores
+    from .progress import ConsoleReporter
 
     reporter = None if options["quiet"] else ConsoleReporter(task.metric)
     splits = task.read(config)
@@ -98,11 +102,5 @@ def _train(task: Task[Any, Any], config: Any, options: Any) -> int:
             overwrite=options["overwrite"],
             reporter=reporter,
         )
-    if reporter is None:
-        print(trained.path)
-        return 0
-    print_scores(trained.metrics["scores"], trained.metrics["signature"])
-    example = f'"{task.example}"' if task.example else "INPUT"
-    print(f"\nRun folder: {trained.path}\nNext:\n  seqkit predict {trained.path} {example}\n"
-          f"  seqkit evaluate {trained.path} --data PATH\n  seqkit info {trained.path}", file=sys.stdout)  # fmt: skip
+    tell_ending(task, trained, quiet=options["quiet"])
     return 0

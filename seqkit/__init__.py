@@ -19,7 +19,7 @@ from seqkit.errors import (
 )
 
 if TYPE_CHECKING:
-    from seqkit.api import Predictor, Trained, load, train
+    from seqkit.api import Predictor, Trained, load, resume, train
     from seqkit.prediction import Prediction
 
 __version__ = "0.1.0"
@@ -36,6 +36,7 @@ __all__ = [
     "UnknownNameError",
     "__version__",
     "load",
+    "resume",
     "train",
 ]
 
@@ -43,6 +44,7 @@ _LAZY = {
     "Predictor": "api",
     "Trained": "api",
     "load": "api",
+    "resume": "api",
     "train": "api",
     "Prediction": "prediction",
 }

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import platform
 import random
 import sys
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,13 +18,14 @@ from seqkit.card import write_card
 from seqkit.config import from_dict, merge, nest, read_yaml, to_dict
 from seqkit.curves import draw_curves
 from seqkit.devices import device_exists
-from seqkit.errors import ConfigError, DataError
+from seqkit.errors import ConfigError, DataError, RunError
 from seqkit.pipeline import Pipeline, Scores
 from seqkit.predicting import predict_stream
 from seqkit.prediction import Prediction
 from seqkit.recipes import fill_needs
 from seqkit.registry import get_task
 from seqkit.run import (
+    CHECKPOINTS,
     CURVES,
     PREPROCESSING,
     Run,
@@ -111,34 +112,95 @@ def train_on(
     reporter: Reporter | None = None,
 ) -> Trained:
     """Trains on splits that are read already; `train` is the usual door."""
-    from seqkit.training.loop import Trainer
-
     reporter = reporter or Reporter()
-    train_set, dev = splits.get("train"), splits.get("dev")
+    train_set, others = splits.get("train"), [*splits.get("dev"), *splits.test]
     path = prepare_folder(Path(out) if out else next_run_name(task.name), overwrite=overwrite)
-    keep_memory()
-    threads = choose_threads(config.training.threads, config.model.hidden_size)
-    pipeline = _built(task, config, train_set, [*dev, *splits.test], path)
+    pipeline = _built(task, config, train_set, others, path)
     for note in (*splits.notes, *pipeline.notes):
         reporter.note(note)
-    trainer = Trainer(pipeline, config.training, task.metric, path, reporter)
+    return _trained(task, pipeline, splits, path, reporter)
+
+
+def resume(run: str | Path, data: Any = None, *, reporter: Reporter | None = None) -> Trained:
+    """Goes on with a training that was stopped, to the result that it would have had.
+
+    Args:
+        run: The folder of the run.
+        data: The pandas DataFrame, where the run was trained on one; other data is read again by the run's settings.
+        reporter: Hears of progress; None keeps silent.
+
+    Raises:
+        RunError: if the training has ended or never began.
+        DataError: if the data is not what it was.
+    """
+    from seqkit.training.checkpoint import read_checkpoint
+    from seqkit.training.loop import restore_network
+
+    reporter, opened = reporter or Reporter(), open_run(run)
+    task, config, path = opened.task, opened.config, opened.path
+    checkpoint = read_checkpoint(path / CHECKPOINTS, reporter.note)
+    if checkpoint is None:
+        raise RunError(
+            f"{path}: its training has ended; to train on, start another from it with `training.start_from`."
+            if opened.metrics()
+            else f"{path}: has no checkpoint to go on from; train again."
+        )
+    splits = task.read(config) if data is None else task.read_frame(config, data)
+    if fingerprint(splits) != checkpoint["fingerprint"]:
+        raise DataError(
+            f"{splits.source}: not the data that {path} was trained on; its training cannot go on with other data."
+        )
+    pipeline = task.load(config, opened.preprocessing)
+    restore_network(pipeline.model, checkpoint)
+    pipeline.prepare_training(splits.get("train"))
+    reporter.note(f"Going on after step {checkpoint['state']['step']:,}.")
+    return _trained(task, pipeline, splits, path, reporter, checkpoint)
+
+
+def _trained(
+    task: Task[Any, Any],
+    pipeline: Pipeline[Any, Any, Any],
+    splits: Splits[Any],
+    path: Path,
+    reporter: Reporter,
+    checkpoint: dict[str, Any] | None = None,
+) -> Trained:
+    """Trains a pipeline whose settings and preprocessing are in the run folder, from a checkpoint or the beginning."""
+    from seqkit.training.checkpoint import remove_checkpoints
+    from seqkit.training.loop import Trainer
+
+    training = pipeline.config.training
+    train_set, dev = splits.get("train"), splits.get("dev")
+    keep_memory()
+    threads = choose_threads(training.threads, pipeline.config.model.hidden_size)
+    trainer = Trainer(pipeline, training, task.metric, path, reporter, fingerprint(splits))
     pipeline.model.to(trainer.device)
     examples = [example for part in (train_set, dev, splits.test) for example in part]
     raws = [pipeline.raw_input(example) for example in examples]
     pipeline.fixed_features(raws, reporter.features_done)
     facts = _facts(splits, pipeline, trainer.device, threads)
     reporter.started(facts)
-    began = time.perf_counter()
-    state = trainer.fit(train_set, dev)
+    state = trainer.fit(train_set, dev, checkpoint)
     metrics = {
         "task": task.name, "metric": task.metric, **facts,
         "epochs": state.epoch, "best_epoch": state.best_epoch, "versions": versions(),
-        "train_seconds": round(time.perf_counter() - began, 1), **_scored(trainer, splits.test),
+        "train_seconds": round(state.seconds, 1), **_scored(trainer, splits.test),
     }  # fmt: skip
     write_metrics(path, metrics)
     draw_curves(state.history, task.metric, state.best_epoch, path / CURVES)
     write_card(path, task, pipeline.config, metrics, pipeline.summary())
+    remove_checkpoints(path / CHECKPOINTS)
     return Trained(path, metrics)
+
+
+def fingerprint(splits: Splits[Any]) -> str:
+    """A sum over all examples, so that a training goes on with the data that it began with."""
+    digest = hashlib.sha256()
+    for part in (splits.train, splits.dev, splits.test):
+        digest.update(b"%d " % len(part))
+        for example in part:
+            digest.update(repr(example).encode("utf-8", "backslashreplace"))
+    return digest.hexdigest()
 
 
 def _built(

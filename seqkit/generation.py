@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from seqkit.config import from_dict, merge, to_dict
 from seqkit.data.batch import Batch, pad
@@ -164,7 +165,8 @@ class Generator(Pipeline[ExampleT, ItemT, BatchT]):
         training, units = self.config.training, (tgt.lengths - 1).sum()
         share, count = training.self_critical, training.self_critical_samples
         longest = int(tgt.lengths.max()) - 1
-        samples = self._samples(src, int(rows.max()) + 1, count, longest)
+        with without_dropout(self.model):
+            samples = self._samples(src, int(rows.max()) + 1, count, longest)
         texts = self._reference_texts(tgt, rows)
         rewards = torch.tensor([
             self.rewards([self.codecs["target"].decode(hyp.tokens) for hyp in drawn], texts[row])
@@ -178,7 +180,8 @@ class Generator(Pipeline[ExampleT, ItemT, BatchT]):
             for row in samples for hyp in row
         ]).to(device)  # fmt: skip
         origin = torch.arange(len(samples), device=device).repeat_interleave(count)
-        log_probs = self.model.log_probs(src, drawn, origin)
+        with without_dropout(self.model):  # of the very network that drew them
+            log_probs = self.model.log_probs(src, drawn, origin)
         sampled_units = (drawn.lengths - 1).sum()
         critical = -(advantage * log_probs).sum() * (units / sampled_units)
         if share == 1:
@@ -187,8 +190,7 @@ class Generator(Pipeline[ExampleT, ItemT, BatchT]):
 
     @torch.no_grad()
     def _samples(self, src: Any, num_rows: int, count: int, longest: int) -> list[list[Hypothesis]]:
-        """Sentences of `longest` steps at most, drawn from the network without dropout, by numbers that torch's seed
-        decides."""
+        """Sentences of `longest` steps at most, drawn by numbers that torch's seed decides."""
         seed = int(torch.randint(2**31, ()))
         options = dataclasses.replace(
             self.config.decoding, method="sample", nbest=count, seed=seed, forbid_unk=False,
@@ -196,11 +198,8 @@ class Generator(Pipeline[ExampleT, ItemT, BatchT]):
             no_repeat_ngram=0, temperature=1.0, top_k=0, top_p=1.0,
         )  # fmt: skip
         device = next(self.model.parameters()).device
-        self.model.eval()
         state = self.model.start(src)
-        rows = decode(self.model, state, num_rows, IDS, options, device=device)
-        self.model.train()
-        return rows
+        return decode(self.model, state, num_rows, IDS, options, device=device)
 
     def _reference_texts(self, tgt: Batch, rows: Tensor) -> list[list[str]]:
         """The references of each source as text."""
@@ -219,6 +218,16 @@ class Generator(Pipeline[ExampleT, ItemT, BatchT]):
         unlike = {texts[i]: i for i in reversed(order)}  # the best of alike ones
         best = [i for i in order if unlike[texts[i]] == i][: self.decoding.nbest]
         return [dataclasses.replace(samples[i], score=agreement[i]) for i in best]
+
+
+@contextmanager
+def without_dropout(model: nn.Module) -> Iterator[None]:
+    """A network in training does without dropout in this context, as it will when it answers."""
+    model.eval()
+    try:
+        yield
+    finally:
+        model.train()
 
 
 def sentence_prediction(hypotheses: Sequence[Hypothesis], codec: Codec, src_len: int) -> Prediction:

@@ -34,7 +34,7 @@ CONFIG, MANIFEST, WEIGHTS, METRICS = (
     "metrics.json",
 )
 HISTORY, CARD, PREPROCESSING = "history.csv", "README.md", "preprocessing"
-CURVES = "curves.png"
+CURVES, CHECKPOINTS = "curves.png", "checkpoint"
 
 
 @dataclass(frozen=True)
@@ -93,10 +93,9 @@ def prepare_folder(path: Path, *, overwrite: bool = False) -> Path:
     """
     try:
         occupied = path.exists() and (not path.is_dir() or any(path.iterdir()))
-        if occupied and not (overwrite and (path / MANIFEST).is_file()):
-            allowed = "choose another --out" + (
-                ", or add --overwrite" if (path / MANIFEST).is_file() else ""
-            )
+        is_run = path.is_dir() and _is_run(path)
+        if occupied and not (overwrite and is_run):
+            allowed = "choose another --out" + (", or add --overwrite" if is_run else "")
             raise RunError(f"{path}: exists and is not empty; {allowed}.")
         path.mkdir(parents=True, exist_ok=True)
         with replacing(path / MANIFEST):
@@ -104,10 +103,19 @@ def prepare_folder(path: Path, *, overwrite: bool = False) -> Path:
         (path / MANIFEST).unlink()
         for old in (METRICS, HISTORY, WEIGHTS, CARD, CONFIG, CURVES):
             (path / old).unlink(missing_ok=True)
-        shutil.rmtree(path / PREPROCESSING, ignore_errors=True)
+        for old in (PREPROCESSING, CHECKPOINTS):
+            shutil.rmtree(path / old, ignore_errors=True)
     except OSError as error:
         raise RunError(f"{path}: cannot be written ({error.strerror or error}).") from error
     return path
+
+
+def _is_run(path: Path) -> bool:
+    """Whether a folder is a run, or what is left of one that was stopped before its training began."""
+    begun = (CONFIG, PREPROCESSING)
+    return (path / MANIFEST).is_file() or all(
+        entry.name in begun or entry.name.startswith(f".{MANIFEST}") for entry in path.iterdir()
+    )
 
 
 def next_run_name(task: str, parent: Path = Path("runs")) -> Path:

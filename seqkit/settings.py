@@ -174,6 +174,10 @@ class TrainingConfig:
     """Epochs at the end whose weights are averaged; the average is kept if it scores higher on dev (0: off)."""
     start_from: str | None = None
     """A finished run of the same task and model whose vocabulary and weights training goes on from."""
+    checkpoint_minutes: float = 10.0
+    """Minutes between two checkpoints, from which `--resume` goes on, beside one at the end of each epoch (0: off)."""
+    checkpoint_steps: int = 0
+    """Training steps between two checkpoints (0: off)."""
     precision: Literal["no", "bf16", "fp16"] = "no"
     """Mixed precision: none, bfloat16, or float16 (CUDA only)."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
@@ -199,6 +203,8 @@ class TrainingConfig:
             "plateau_patience",
             "average_last",
             "adversarial",
+            "checkpoint_minutes",
+            "checkpoint_steps",
         ):
             faults.at_least(self, name, 0)
         for name in ("clip_norm", "patience", "threads", "seed"):

@@ -28,15 +28,19 @@ def unique_state(model: nn.Module) -> dict[str, Tensor]:
 
 def save_weights(model: nn.Module, path: Path) -> None:
     """Writes the weights in one move; their sum stands in the file's metadata."""
+    save_tensors(unique_state(model), path)
+
+
+def save_tensors(tensors: dict[str, Tensor], path: Path, text: str = "") -> None:
+    """Writes tensors by name, and a text beside them, in one move and with a sum over both."""
     from safetensors import SafetensorError
     from safetensors.torch import save_file
 
-    state = {
-        name: tensor.detach().cpu().contiguous() for name, tensor in unique_state(model).items()
-    }
+    state = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    metadata = {"sha256": _digest(state, text), **({"text": text} if text else {})}
     with replacing(path) as temporary:
         try:
-            save_file(state, temporary, metadata={"sha256": _digest(state)})
+            save_file(state, temporary, metadata=metadata)
         except SafetensorError as error:
             raise OSError(str(error)) from error
 
@@ -48,7 +52,7 @@ def load_weights(model: nn.Module, path: Path) -> None:
         RunError: if the file is missing, altered, or belongs to another network.
     """
     state = read_weights(path)
-    _check_names(unique_state(model), state, path)
+    check_names(unique_state(model), state, str(path))
     model.load_state_dict(state, strict=False)
 
 
@@ -58,36 +62,47 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     Raises:
         RunError: if the file is missing or altered.
     """
-    from safetensors import SafetensorError, safe_open
-
     if not path.is_file():
         raise RunError(f"{path}: missing; a run needs its weights.")
+    return read_tensors(path)[0]
+
+
+def read_tensors(path: Path) -> tuple[dict[str, Tensor], str]:
+    """What `save_tensors` wrote: tensors by name, and the text.
+
+    Raises:
+        RunError: if the file cannot be read, or is altered.
+    """
+    from safetensors import SafetensorError, safe_open
+
     try:
         with safe_open(path, framework="pt") as file:
-            stored = (file.metadata() or {}).get("sha256")
+            metadata = file.metadata() or {}
             state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError, struct.error) as error:
         raise RunError(f"{path}: not a readable safetensors file ({error}).") from None
-    if stored != _digest(state):
+    text = metadata.get("text", "")
+    if metadata.get("sha256") != _digest(state, text):
         raise RunError(
             f"{path}: its weights have changed since seqkit wrote them (the stored sum differs)."
         )
-    return state
+    return state, text
 
 
-def _check_names(expected: dict[str, Tensor], state: dict[str, Tensor], path: Path) -> None:
+def check_names(expected: dict[str, Tensor], state: dict[str, Tensor], source: str) -> None:
+    """Raises RunError unless `state`, which comes from `source`, has the tensors of a network."""
     missing = [name for name in expected if name not in state]
     extra = [name for name in state if name not in expected]
     wrong = [n for n in expected if n in state and expected[n].shape != state[n].shape]
     if missing or extra or wrong:
         raise RunError(
-            f"{path}: weights of another network (missing {missing[:3]}, not expected {extra[:3]}, of another "
+            f"{source}: weights of another network (missing {missing[:3]}, not expected {extra[:3]}, of another "
             f"shape {wrong[:3]}); were settings or vocabularies replaced?"
         )
 
 
-def _digest(state: dict[str, Tensor]) -> str:
-    digest = hashlib.sha256()
+def _digest(state: dict[str, Tensor], text: str) -> str:
+    digest = hashlib.sha256(text.encode())
     for name in sorted(state):
         tensor = state[name]
         digest.update(f"{name} {tensor.dtype} {list(tensor.shape)}".encode())

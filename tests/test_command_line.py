@@ -12,6 +12,9 @@ from pathlib import Path
 
 import pytest
 from seqkit.cli.main import main
+from seqkit.cli.progress import ConsoleReporter
+
+from seqkit.files import sha256
 
 QUICK = ["--training.epochs", "2", "--model.hidden_size", "16", "--model.emb_size", "16"]
 
@@ -262,6 +265,31 @@ def test_altered_or_missing_weights_are_named(
     assert "not a readable safetensors file" in complaint(capsys, "predict", copy, "x")
     weights.unlink()
     assert "model.safetensors: missing" in complaint(capsys, "predict", copy, "x")
+
+
+def test_a_training_that_is_stopped_goes_on(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "stopped"
+
+    def stop(reporter: ConsoleReporter, loss: float) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ConsoleReporter, "batch_done", stop)
+        assert main(["train", "sentiment", "--out", str(out), *QUICK]) == 130
+    assert capsys.readouterr().err == (
+        f"\nseqkit: Stopped. The training up to step 0 is kept; go on with: seqkit train --resume {out}\n"
+    )
+    wrong = complaint(capsys, "train", "--resume", out, "--model.cell", "gru")
+    assert "--model.cell" in wrong and "settings it began with" in wrong
+    assert "run of sentiment, not of ner" in complaint(capsys, "train", "ner", "--resume", out)
+    assert "expected one argument" in complaint(capsys, "train", "--resume")
+    assert main(["train", "--resume", str(out)]) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith("Going on after step 0.\n") and f"Run folder: {out}\n" in printed
+    assert sha256(out / "model.safetensors") == sha256(run / "model.safetensors")
+    assert "training has ended" in complaint(capsys, "train", f"--resume={out}")
 
 
 def test_output_that_cannot_be_written_is_named(

@@ -17,6 +17,8 @@ import seqkit
 from seqkit.errors import RunError, SeqkitError, UnknownNameError
 from seqkit.run import (
     FORMAT,
+    MANIFEST,
+    PREPROCESSING,
     next_run_name,
     open_run,
     prepare_folder,
@@ -267,3 +269,12 @@ def test_every_fault_of_a_run_is_one_that_the_command_line_can_print(run: Path) 
     set_manifest(run, files={})
     with pytest.raises(SeqkitError):
         seqkit.load(run)
+
+
+def test_what_a_kill_before_training_left_may_be_replaced(tmp_path: Path) -> None:
+    (tmp_path / "run" / PREPROCESSING).mkdir(parents=True)
+    (tmp_path / "run" / f".{MANIFEST}.x1y2").touch()
+    with pytest.raises(RunError, match="or add --overwrite"):
+        prepare_folder(tmp_path / "run")
+    prepare_folder(tmp_path / "run", overwrite=True)
+    assert not (tmp_path / "run" / PREPROCESSING).exists()

@@ -45,6 +45,8 @@ def test_a_record_of_a_recipe_that_has_changed_does_not_count(scores: ModuleType
     records = {row.recipe: {"1": record(scores, row, 0.8), "2": record(scores, row, 0.9)}}
     records[row.recipe]["2"]["recipe"] = "another"
     assert list(scores.valid(row, records)) == [1]
+    records[row.recipe]["1"]["scores"][row.split] = {"another": 0.8}
+    assert scores.valid(row, records) == {}
 
 
 def test_a_finished_row_is_trained_again_only_if_its_recipe_has_changed(

@@ -43,7 +43,8 @@ def translation_scores(
         hypotheses: One translation a sentence.
         references: For each sentence its references, one or more; their number may vary.
         lowercase: True ignores case in `bleu` and `chrf`; the signature says so.
-        language: Two-letter code of the language whose rules Moses cuts by; one it does not know gets no rules for quotes.
+        language: Two-letter code of the language whose rules Moses cuts by; there are none for quotes in one that it
+            does not know.
 
     Raises:
         DataError: if the two differ in length, are empty, or a sentence has no reference.

@@ -241,7 +241,7 @@ class Recurrent(nn.RNNBase):
             prepared = [weight.to(dtype) for weight in (closing_weight(w_ih), *weights)]
             with exact(inputs.device):
                 output, *final = self.cell.sequence(
-                    rows, start, prepared, True, 1, 0.0, self.training, False, True
+                    rows, start, prepared, True, 1, 0.0, torch.is_grad_enabled(), False, True
                 )
             outputs.append(padding_behind(output, lengths, backwards=back).to(w_ih.dtype))
             finals.append([part.to(w_ih.dtype) for part in final])
@@ -288,7 +288,10 @@ class Recurrent(nn.RNNBase):
         if layer is not None:
             weights, layers = [w for direction in self._weights_of(layer) for w in direction], 1
         dropout = self.dropout if self.training else 0.0
-        common = (weights, True, layers, dropout, self.training, self.bidirectional)
+        learning = (
+            torch.is_grad_enabled()
+        )  # what cuDNN needs to know for a backward pass, also in evaluation mode
+        common = (weights, True, layers, dropout, learning, self.bidirectional)
         if batch_sizes is None:
             output, *final = self.cell.sequence(data, initial, *common, True)
         else:

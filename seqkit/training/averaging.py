@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -44,6 +45,17 @@ class MovingAverage:
             yield
         finally:
             self._swap()
+
+    def state(self) -> dict[str, Any]:
+        """What `set_state` takes."""
+        return {"steps": self.steps, "averages": self.averages}
+
+    @torch.no_grad()
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Goes back to an earlier average."""
+        self.steps = state["steps"]
+        for average, value in zip(self.averages, state["averages"], strict=True):
+            average.copy_(value)
 
     @torch.no_grad()
     def _swap(self) -> None:

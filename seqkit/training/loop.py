@@ -8,7 +8,7 @@ import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,21 +21,43 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from seqkit.data.batching import make_batches
 from seqkit.devices import device_exists
-from seqkit.errors import ConfigError, SeqkitError
+from seqkit.errors import ConfigError, RunError, SeqkitError
 from seqkit.pipeline import Pipeline, Scores
 from seqkit.predicting import predict_window
-from seqkit.run import WEIGHTS, write_history
+from seqkit.run import CHECKPOINTS, WEIGHTS, write_history
 from seqkit.settings import TrainingConfig
 from seqkit.training.adversarial import Adversary
 from seqkit.training.averaging import MovingAverage, State, copied_state, mean_state
+from seqkit.training.checkpoint import save_checkpoint
+from seqkit.training.interruption import Interrupted, Interruption
+from seqkit.training.randomness import random_states, set_random_states
 from seqkit.training.report import Reporter
 from seqkit.training.schedules import build_optimizer, build_schedule
-from seqkit.weights import load_weights, save_weights
+from seqkit.weights import check_names, load_weights, save_weights, unique_state
+
+
+@dataclass
+class Epoch:
+    """How far an epoch has come.
+
+    Attributes:
+        updates: Updates done.
+        loss: Sum of the training loss in nats.
+        units: Number of units it is summed over.
+        norm: Sum of the gradient's norms before clipping.
+        seconds: Time it took so far.
+    """
+
+    updates: int = 0
+    loss: float = 0.0
+    units: int = 0
+    norm: float = 0.0
+    seconds: float = 0.0
 
 
 @dataclass
 class TrainingState:
-    """Where a training stands; everything that changes from epoch to epoch.
+    """Where a training stands.
 
     Attributes:
         epoch: Epochs done.
@@ -45,6 +67,7 @@ class TrainingState:
         stale: Epochs since then.
         history: A row for each epoch.
         best_scores: Scores of the best epoch.
+        current: The epoch that is under way.
     """
 
     epoch: int = 0
@@ -54,6 +77,18 @@ class TrainingState:
     stale: int = 0
     history: list[dict[str, Any]] = field(default_factory=list)
     best_scores: Scores | None = None
+    current: Epoch = field(default_factory=Epoch)
+
+    @classmethod
+    def of(cls, values: dict[str, Any]) -> TrainingState:
+        """From the values that `dataclasses.asdict` makes of one."""
+        scores, current = values["best_scores"], Epoch(**values["current"])
+        return cls(**{**values, "best_scores": scores and Scores(**scores), "current": current})
+
+    @property
+    def seconds(self) -> float:
+        """Time that the epochs took, those before an interruption included."""
+        return sum((row["seconds"] for row in self.history), self.current.seconds)
 
 
 class LossModule(nn.Module):
@@ -76,12 +111,17 @@ class Trainer:
         pipeline: The network and its task.
         config: How to train.
         metric: Key of the dev score that selects the best epoch; higher is better.
-        folder: The run folder; history and the best epoch's weights are written as they come.
+        folder: The run folder; history, checkpoints and the best epoch's weights are written as they come.
         reporter: Who hears of it.
+        fingerprint: Of the data; checkpoints carry it.
 
     Raises:
         ConfigError: if the device asked for is not there.
     """
+
+    network: nn.Module
+    optimizer: Optimizer
+    schedule: LambdaLR
 
     def __init__(
         self,
@@ -90,12 +130,14 @@ class Trainer:
         metric: str,
         folder: Path,
         reporter: Reporter,
+        fingerprint: str = "",
     ) -> None:
         self.pipeline = pipeline
         self.config = config
         self.metric = metric
         self.folder = folder
         self.reporter = reporter
+        self.fingerprint = fingerprint
         self.state = TrainingState()
         self.accelerator = build_accelerator(config)
         self.device = self.accelerator.device
@@ -104,47 +146,82 @@ class Trainer:
             Adversary(pipeline.model, config.adversarial) if config.adversarial else None
         )
         self.last_states: deque[State] = deque(maxlen=config.average_last)
+        self.interruption = Interruption()
+        self._random: dict[str, Any] | None = None
+        self._saved, self._saved_at = -1, time.perf_counter()
 
-    def fit(self, train: Sequence[Any], dev: Sequence[Any]) -> TrainingState:
+    def fit(
+        self, train: Sequence[Any], dev: Sequence[Any], checkpoint: dict[str, Any] | None = None
+    ) -> TrainingState:
         """Trains until the epochs are over or the dev metric stands still, and leaves the best weights loaded.
 
         Args:
             train: Labelled examples to learn from.
             dev: Labelled examples that choose the best epoch.
+            checkpoint: Where to go on, as `snapshot` gave it; None begins.
 
         Raises:
             SeqkitError: if the loss is no longer a number.
+            Interrupted: if a signal stopped it; a checkpoint is there to go on from.
         """
-        items = self.pipeline.encode_anew(train, 1) or [self.pipeline.encode(e) for e in train]
+        first = self.pipeline.encode_anew(train, 1) or [self.pipeline.encode(e) for e in train]
         dev_items = [self.pipeline.encode(example) for example in dev]
-        lengths = [self.pipeline.length(item) for item in items]
-        model, optimizer, schedule = self._prepare(len(self._batches(lengths, 0)))
-        for epoch in range(1, self.config.epochs + 1):
-            began = time.perf_counter()
-            if epoch > 1 and (drawn := self.pipeline.encode_anew(train, epoch)) is not None:
-                items, lengths = drawn, [self.pipeline.length(item) for item in drawn]
-            train_loss, norm = self._train_epoch(model, optimizer, schedule, items, lengths, epoch)
-            trained = time.perf_counter() - began
-            self.reporter.scoring("dev")
-            with self.average.applied() if self.average else nullcontext():
-                dev_loss = self._mean_loss(dev_items)
-                scores = self.score(dev)
-                row = {
-                    "epoch": epoch, "step": self.state.step, "train_loss": train_loss, "dev_loss": dev_loss,
-                    **{f"dev_{name}": value for name, value in scores.values.items()},
-                    "lr": optimizer.param_groups[0]["lr"], "gradient_norm": norm,
-                    "train_seconds": round(trained, 2), "seconds": round(time.perf_counter() - began, 2),
-                }  # fmt: skip
-                self._close_epoch(row, scores)
-            self._follow_plateau(optimizer, schedule)
-            if self._stands_still() and epoch < self.config.epochs:
-                self.reporter.note(
-                    f"Stopped: {self.metric} has not risen for {self.state.stale} epochs."
-                )
-                break
-        self._try_average(dev)
+        self._prepare(len(self._batches(first, 0)))
+        if checkpoint is not None:
+            self.restore(checkpoint)
+        try:
+            with self.interruption.listening():
+                while not self._is_over():
+                    epoch = self.state.epoch + 1
+                    drawn = self.pipeline.encode_anew(train, epoch) if epoch > 1 else None
+                    self._train_epoch(drawn or first, epoch)
+                    with self.interruption.stopping_at_once():
+                        self._score_epoch(dev, dev_items)
+                with self.interruption.stopping_at_once():
+                    self._try_average(dev)
+        except KeyboardInterrupt as stop:
+            raise Interrupted(f"Stopped. {self._kept()}", self.interruption.number) from stop
         load_weights(self.pipeline.model, self.folder / WEIGHTS)
         return self.state
+
+    def snapshot(self) -> dict[str, Any]:
+        """All that changes while training, as nested values and tensors."""
+        model, scaler = self.pipeline.model, self.accelerator.scaler
+        return {
+            "fingerprint": self.fingerprint,
+            "state": asdict(self.state),
+            "network": unique_state(model),
+            "trainable": [name for name, value in model.named_parameters() if value.requires_grad],
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": self.schedule.state_dict(),
+            "scaler": scaler.state_dict() if scaler else None,
+            "average": self.average.state() if self.average else None,
+            "last_states": list(self.last_states),
+            "random": random_states(),
+        }
+
+    def restore(self, snapshot: dict[str, Any]) -> None:
+        """Goes back to where a snapshot was taken; the network has its weights already (`restore_network`)."""
+        self.state = TrainingState.of(snapshot["state"])
+        self.optimizer.load_state_dict(snapshot["optimizer"])
+        self.schedule.load_state_dict(snapshot["schedule"])
+        if self.accelerator.scaler and snapshot["scaler"]:
+            self.accelerator.scaler.load_state_dict(snapshot["scaler"])
+        if self.average:
+            self.average.set_state(snapshot["average"])
+        self.last_states.extend(snapshot["last_states"])
+        self._random = snapshot["random"]
+        self._saved = self.state.step
+
+    def _is_over(self) -> bool:
+        if self.state.epoch >= self.config.epochs:
+            return True
+        stands_still = 0 < self.config.patience <= self.state.stale
+        if stands_still:
+            self.reporter.note(
+                f"Stopped: {self.metric} has not risen for {self.state.stale} epochs."
+            )
+        return stands_still
 
     def _try_average(self, dev: Sequence[Any]) -> None:
         """Keeps the mean of the last epochs' weights if it scores higher than the best epoch's."""
@@ -162,66 +239,76 @@ class Trainer:
         self.state.best, self.state.best_scores = value, scores
         save_weights(self.pipeline.model, self.folder / WEIGHTS)
 
-    def _stands_still(self) -> bool:
-        return 0 < self.config.patience <= self.state.stale
-
     def score(self, examples: Sequence[Any]) -> Scores:
         """Scores of real predictions for labelled examples."""
         return score_examples(self.pipeline, examples, device=self.device)
 
-    def _prepare(self, batches: int) -> tuple[nn.Module, Optimizer, LambdaLR]:
+    def _prepare(self, batches: int) -> None:
         optimizer = build_optimizer(self.config, self.pipeline.parameter_groups(self.config.lr))
-        model, optimizer = self.accelerator.prepare(LossModule(self.pipeline), optimizer)
+        self.network, self.optimizer = self.accelerator.prepare(
+            LossModule(self.pipeline), optimizer
+        )
         if self.config.ema:
             self.average = MovingAverage(self.pipeline.model, self.config.ema)
         total = self.config.epochs * math.ceil(batches / self.config.accumulate)
-        return model, optimizer, build_schedule(self.config, optimizer, total)
+        self.schedule = build_schedule(self.config, self.optimizer, total)
 
-    def _batches(self, lengths: Sequence[int], epoch: int) -> list[list[int]]:
+    def _batches(self, items: Sequence[Any], epoch: int) -> list[list[int]]:
         """The epoch's batches, a function of the seed and the epoch alone."""
         rng = random.Random(f"{self.config.seed} {epoch}")
+        lengths = [self.pipeline.length(item) for item in items]
         size, tokens = self.config.batch_size, self.config.batch_tokens
         return make_batches(lengths, batch_size=size, batch_tokens=tokens, rng=rng)
 
-    def _train_epoch(
-        self,
-        model: nn.Module,
-        optimizer: Optimizer,
-        schedule: LambdaLR,
-        items: Sequence[Any],
-        lengths: Sequence[int],
-        epoch: int,
-    ) -> tuple[float, float]:
-        """(mean training loss in nats a unit, mean norm of the gradient before clipping)."""
-        batches = self._batches(lengths, epoch)
-        self.reporter.epoch_started(epoch, self.config.epochs, len(batches))
+    def _train_epoch(self, items: Sequence[Any], epoch: int) -> None:
+        """The epoch's updates, from where it stands."""
+        groups = list(_groups(self._batches(items, epoch), self.config.accumulate))
+        current = self.state.current
+        groups = groups[current.updates :]
+        self.reporter.epoch_started(epoch, self.config.epochs, sum(map(len, groups)))
         self.pipeline.before_epoch(epoch)
         self.pipeline.model.train()
-        total, units, norms = 0.0, 0, []
-        for group in _groups(batches, self.config.accumulate):
-            self.pipeline.before_step(self.state.step)
-            optimizer.zero_grad()
-            counts = []
-            for indices in group:
-                batch = self.pipeline.collate([items[i] for i in indices]).to(self.device)
-                with self.accelerator.autocast():
-                    loss, count = model(batch)
-                counts.append(int(count))
-                self.accelerator.backward(loss / counts[0])
-                if self.adversary:
-                    with self.adversary.attacking(), self.accelerator.autocast():
-                        attacked, _ = model(batch)
-                    self.accelerator.backward(attacked / counts[0])
-                total, units = total + self._checked(loss), units + counts[-1]
-                self.reporter.batch_done(total / units)
-            _scale_gradients(model, counts[0] / sum(counts))
-            norms.append(self._clip(model))
-            optimizer.step()
-            if self.average:
-                self.average.update()
-            schedule.step()
-            self.state.step += 1
-        return total / units, sum(norms) / len(norms)
+        if self._random is not None:
+            set_random_states(self._random)
+            self._random = None
+        if self._saved < 0:
+            self._save()
+        began = time.perf_counter() - current.seconds
+        for group in groups:
+            self._update([[items[i] for i in indices] for indices in group])
+            current.seconds = time.perf_counter() - began
+            if self.interruption.number is not None:
+                self._save()
+                raise KeyboardInterrupt
+            self._save_if_due()
+        self._save()
+
+    def _update(self, group: Sequence[Sequence[Any]]) -> None:
+        """One step of the optimizer on the examples of some batches."""
+        current, counts = self.state.current, []
+        self.pipeline.before_step(self.state.step)
+        self.optimizer.zero_grad()
+        for items in group:
+            batch = self.pipeline.collate(items).to(self.device)
+            with self.accelerator.autocast():
+                loss, count = self.network(batch)
+            counts.append(int(count))
+            self.accelerator.backward(loss / counts[0])
+            if self.adversary:
+                with self.adversary.attacking(), self.accelerator.autocast():
+                    attacked, _ = self.network(batch)
+                self.accelerator.backward(attacked / counts[0])
+            current.loss += self._checked(loss)
+            current.units += counts[-1]
+            self.reporter.batch_done(current.loss / current.units)
+        _scale_gradients(self.network, counts[0] / sum(counts))
+        current.norm += self._clip()
+        self.optimizer.step()
+        if self.average:
+            self.average.update()
+        self.schedule.step()
+        self.state.step += 1
+        current.updates += 1
 
     def _checked(self, loss: Tensor) -> float:
         value = float(loss.detach())
@@ -232,9 +319,50 @@ class Trainer:
             )
         return value
 
-    def _clip(self, model: nn.Module) -> float:
+    def _clip(self) -> float:
         limit = self.config.clip_norm or math.inf
-        return float(self.accelerator.clip_grad_norm_(model.parameters(), limit))
+        return float(self.accelerator.clip_grad_norm_(self.network.parameters(), limit))
+
+    def _save_if_due(self) -> None:
+        """A checkpoint, if the steps or minutes between two of them are over."""
+        steps, minutes = self.config.checkpoint_steps, self.config.checkpoint_minutes
+        by_steps = steps and self.state.step % steps == 0
+        if by_steps or (minutes and time.perf_counter() - self._saved_at > 60 * minutes):
+            self._save()
+
+    def _save(self) -> None:
+        if self._saved == self.state.step:
+            return
+        try:
+            save_checkpoint(self.folder / CHECKPOINTS, self.state.step, self.snapshot())
+        except RunError as error:
+            raise RunError(f"{error} {self._kept()}") from error
+        self._saved, self._saved_at = self.state.step, time.perf_counter()
+
+    def _kept(self) -> str:
+        """What a training that ends now leaves, in words."""
+        if self._saved < 0:
+            return "Nothing of the training is kept."
+        go_on = f"seqkit train --resume {self.folder}"
+        return f"The training up to step {self._saved:,} is kept; go on with: {go_on}"
+
+    def _score_epoch(self, dev: Sequence[Any], items: Sequence[Any]) -> None:
+        """Dev loss and scores of the epoch that was trained, and its row of history."""
+        began, current = time.perf_counter(), self.state.current
+        self.reporter.scoring("dev")
+        with self.average.applied() if self.average else nullcontext():
+            dev_loss = self._mean_loss(items)
+            scores = self.score(dev)
+            row = {
+                "epoch": self.state.epoch + 1, "step": self.state.step,
+                "train_loss": current.loss / current.units, "dev_loss": dev_loss,
+                **{f"dev_{name}": value for name, value in scores.values.items()},
+                "lr": self.optimizer.param_groups[0]["lr"], "gradient_norm": current.norm / current.updates,
+                "train_seconds": round(current.seconds, 2),
+                "seconds": round(current.seconds + time.perf_counter() - began, 2),
+            }  # fmt: skip
+            self._close_epoch(row, scores)
+        self._follow_plateau()
 
     @torch.no_grad()
     def _mean_loss(self, items: Sequence[Any]) -> float:
@@ -255,7 +383,7 @@ class Trainer:
                 f"The task chooses epochs by {self.metric!r}, but its scores are {found}."
             )
         state, value = self.state, scores.values[self.metric]
-        state.epoch += 1
+        state.epoch, state.current = state.epoch + 1, Epoch()
         if self.config.average_last:
             self.last_states.append(copied_state(self.pipeline.model))
         state.history.append(row)
@@ -269,14 +397,27 @@ class Trainer:
         write_history(self.folder, state.history)
         self.reporter.epoch_done(row, is_best)
 
-    def _follow_plateau(self, optimizer: Optimizer, schedule: LambdaLR) -> None:
+    def _follow_plateau(self) -> None:
         """Halves every learning rate once the dev metric has stood still for the plateau's patience."""
         if self.config.schedule != "plateau" or self.state.stale == 0:
             return
         if self.state.stale % (self.config.plateau_patience + 1) == 0:
-            schedule.base_lrs = [lr * 0.5 for lr in schedule.base_lrs]
-            for group, lr in zip(optimizer.param_groups, schedule.base_lrs, strict=True):
+            self.schedule.base_lrs = [lr * 0.5 for lr in self.schedule.base_lrs]
+            for group, lr in zip(self.optimizer.param_groups, self.schedule.base_lrs, strict=True):
                 group["lr"] = lr
+
+
+def restore_network(model: nn.Module, snapshot: dict[str, Any]) -> None:
+    """Fills a network with the weights of a snapshot, those that are not learned left alone in training as then.
+
+    Raises:
+        RunError: if they are of another network.
+    """
+    check_names(unique_state(model), snapshot["network"], "The checkpoint")
+    model.load_state_dict(snapshot["network"], strict=False)
+    trainable = set(snapshot["trainable"])
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_(name in trainable)
 
 
 def build_accelerator(config: TrainingConfig) -> Accelerator:
