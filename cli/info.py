@@ -26,6 +26,6 @@ def run(argv: Sequence[str]) -> int:
               f"versions: {', '.join(f'{k} {v}' for k, v in metrics['versions'].items())}")  # fmt: skip
         print_scores(metrics["scores"], metrics["signature"])
     else:
-        print("Training has not ended; there are no scores.")
+        print(f"Training has not ended; go on with: seqkit train --resume {opened.path}")
     print(dump_yaml(to_dict(opened.config)), end="")
     return 0

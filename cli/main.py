@@ -20,6 +20,7 @@ VERBS = {
     "evaluate": "score a run on labelled data",
     "tasks": "list the tasks that are installed, with their recipes",
     "info": "tell what a run is and how good it is",
+    "doctor": "check the installation, or a data set",
 }
 
 USAGE_ERROR = 2

@@ -34,7 +34,7 @@ CONFIG, MANIFEST, WEIGHTS, METRICS = (
     "metrics.json",
 )
 HISTORY, CARD, PREPROCESSING = "history.csv", "README.md", "preprocessing"
-CURVES, CHECKPOINTS = "curves.png", "checkpoint"
+CURVES, CHECKPOINTS, FAULTS = "curves.png", "checkpoint", "faults"
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ def prepare_folder(path: Path, *, overwrite: bool = False) -> Path:
         (path / MANIFEST).unlink()
         for old in (METRICS, HISTORY, WEIGHTS, CARD, CONFIG, CURVES):
             (path / old).unlink(missing_ok=True)
-        for old in (PREPROCESSING, CHECKPOINTS):
+        for old in (PREPROCESSING, CHECKPOINTS, FAULTS):
             shutil.rmtree(path / old, ignore_errors=True)
     except OSError as error:
         raise RunError(f"{path}: cannot be written ({error.strerror or error}).") from error

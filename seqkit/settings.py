@@ -174,6 +174,9 @@ class TrainingConfig:
     """Epochs at the end whose weights are averaged; the average is kept if it scores higher on dev (0: off)."""
     start_from: str | None = None
     """A finished run of the same task and model whose vocabulary and weights training goes on from."""
+    on_fault: Literal["stop", "skip"] = "stop"
+    """What happens at a step whose loss or gradient is no number, or for which there is no memory: training stops, or
+    the step is left out; its inputs are written aside."""
     checkpoint_minutes: float = 10.0
     """Minutes between two checkpoints, from which `--resume` goes on, beside one at the end of each epoch (0: off)."""
     checkpoint_steps: int = 0

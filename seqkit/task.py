@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib.resources
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
@@ -132,6 +132,24 @@ class Task(ABC, Generic[ConfigT, ExampleT]):
         from seqkit.data.readers import iter_lines
 
         return iter_lines(path)
+
+    def faults(self, config: ConfigT) -> Iterator[str]:
+        """What is wrong with the data that `config.data` names, a sentence each with its file and line.
+
+        The default is the error of `read`; a task that reads on after a fault finds more.
+        """
+        try:
+            self.read(config)
+        except DataError as error:
+            yield str(error)
+
+    def words(self, example: ExampleT) -> Sequence[str]:
+        """The words of an example's input, to be counted; the default is none."""
+        return ()
+
+    def labels(self, example: ExampleT) -> Sequence[str]:
+        """What the example is labelled with, to be counted; the default is nothing."""
+        return ()
 
     def recipe_names(self) -> list[str]:
         """Names of the settings files that come with the task."""

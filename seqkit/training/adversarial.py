@@ -50,6 +50,10 @@ class Adversary:
         finally:
             self._outputs, self._shifts = [], None
 
+    def forget(self) -> None:
+        """Drops what it saw of a pass that was not finished."""
+        self._outputs = []
+
     def _pass(self, module: nn.Module, _: Any, output: Tensor) -> Tensor | None:
         if not (module.training and output.requires_grad):
             return None

@@ -8,100 +8,29 @@ import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate import Accelerator
-from accelerate.state import AcceleratorState
-from torch import Tensor, nn
-from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LambdaLR
+from torch import nn
 
 from seqkit.data.batching import make_batches
-from seqkit.devices import device_exists
-from seqkit.errors import ConfigError, RunError, SeqkitError
+from seqkit.errors import RunError, SeqkitError
 from seqkit.pipeline import Pipeline, Scores
 from seqkit.predicting import predict_window
-from seqkit.run import CHECKPOINTS, WEIGHTS, write_history
+from seqkit.run import CHECKPOINTS, FAULTS, WEIGHTS, write_history
 from seqkit.settings import TrainingConfig
-from seqkit.training.adversarial import Adversary
-from seqkit.training.averaging import MovingAverage, State, copied_state, mean_state
+from seqkit.training.acceleration import build_accelerator
+from seqkit.training.averaging import State, copied_state, mean_state
 from seqkit.training.checkpoint import save_checkpoint
+from seqkit.training.faults import IN_A_ROW, SPIKE, advice, write_aside
 from seqkit.training.interruption import Interrupted, Interruption
 from seqkit.training.randomness import random_states, set_random_states
 from seqkit.training.report import Reporter
-from seqkit.training.schedules import build_optimizer, build_schedule
+from seqkit.training.state import Epoch, TrainingState
+from seqkit.training.update import FaultyStepError, Step, Updater
 from seqkit.weights import check_names, load_weights, save_weights, unique_state
-
-
-@dataclass
-class Epoch:
-    """How far an epoch has come.
-
-    Attributes:
-        updates: Updates done.
-        loss: Sum of the training loss in nats.
-        units: Number of units it is summed over.
-        norm: Sum of the gradient's norms before clipping.
-        seconds: Time it took so far.
-    """
-
-    updates: int = 0
-    loss: float = 0.0
-    units: int = 0
-    norm: float = 0.0
-    seconds: float = 0.0
-
-
-@dataclass
-class TrainingState:
-    """Where a training stands.
-
-    Attributes:
-        epoch: Epochs done.
-        step: Updates done.
-        best: Best dev score so far.
-        best_epoch: The epoch of that score.
-        stale: Epochs since then.
-        history: A row for each epoch.
-        best_scores: Scores of the best epoch.
-        current: The epoch that is under way.
-    """
-
-    epoch: int = 0
-    step: int = 0
-    best: float = -math.inf
-    best_epoch: int = 0
-    stale: int = 0
-    history: list[dict[str, Any]] = field(default_factory=list)
-    best_scores: Scores | None = None
-    current: Epoch = field(default_factory=Epoch)
-
-    @classmethod
-    def of(cls, values: dict[str, Any]) -> TrainingState:
-        """From the values that `dataclasses.asdict` makes of one."""
-        scores, current = values["best_scores"], Epoch(**values["current"])
-        return cls(**{**values, "best_scores": scores and Scores(**scores), "current": current})
-
-    @property
-    def seconds(self) -> float:
-        """Time that the epochs took, those before an interruption included."""
-        return sum((row["seconds"] for row in self.history), self.current.seconds)
-
-
-class LossModule(nn.Module):
-    """The pipeline's loss as a module's forward, so that wrappers (several processes, autocast) see it."""
-
-    def __init__(self, pipeline: Pipeline[Any, Any, Any]) -> None:
-        super().__init__()
-        self.network = pipeline.model
-        self.pipeline = pipeline
-
-    def forward(self, batch: Any) -> tuple[Tensor, Tensor]:
-        """(sum of the loss, number of units) of a batch."""
-        return self.pipeline.loss(batch)
 
 
 class Trainer:
@@ -119,9 +48,7 @@ class Trainer:
         ConfigError: if the device asked for is not there.
     """
 
-    network: nn.Module
-    optimizer: Optimizer
-    schedule: LambdaLR
+    updater: Updater
 
     def __init__(
         self,
@@ -141,10 +68,6 @@ class Trainer:
         self.state = TrainingState()
         self.accelerator = build_accelerator(config)
         self.device = self.accelerator.device
-        self.average: MovingAverage | None = None
-        self.adversary = (
-            Adversary(pipeline.model, config.adversarial) if config.adversarial else None
-        )
         self.last_states: deque[State] = deque(maxlen=config.average_last)
         self.interruption = Interruption()
         self._random: dict[str, Any] | None = None
@@ -161,12 +84,14 @@ class Trainer:
             checkpoint: Where to go on, as `snapshot` gave it; None begins.
 
         Raises:
-            SeqkitError: if the loss is no longer a number.
+            SeqkitError: if a step cannot be made, see `training.on_fault`.
             Interrupted: if a signal stopped it; a checkpoint is there to go on from.
         """
         first = self.pipeline.encode_anew(train, 1) or [self.pipeline.encode(e) for e in train]
         dev_items = [self.pipeline.encode(example) for example in dev]
-        self._prepare(len(self._batches(first, 0)))
+        batches, size = len(self._batches(first, 0)), self.config.accumulate
+        steps = self.config.epochs * -(-batches // size)
+        self.updater = Updater(self.pipeline, self.config, self.accelerator, self.reporter, steps)
         if checkpoint is not None:
             self.restore(checkpoint)
         try:
@@ -174,7 +99,7 @@ class Trainer:
                 while not self._is_over():
                     epoch = self.state.epoch + 1
                     drawn = self.pipeline.encode_anew(train, epoch) if epoch > 1 else None
-                    self._train_epoch(drawn or first, epoch)
+                    self._train_epoch(train, drawn or first, epoch)
                     with self.interruption.stopping_at_once():
                         self._score_epoch(dev, dev_items)
                 with self.interruption.stopping_at_once():
@@ -186,16 +111,13 @@ class Trainer:
 
     def snapshot(self) -> dict[str, Any]:
         """All that changes while training, as nested values and tensors."""
-        model, scaler = self.pipeline.model, self.accelerator.scaler
+        model = self.pipeline.model
         return {
             "fingerprint": self.fingerprint,
             "state": asdict(self.state),
             "network": unique_state(model),
             "trainable": [name for name, value in model.named_parameters() if value.requires_grad],
-            "optimizer": self.optimizer.state_dict(),
-            "schedule": self.schedule.state_dict(),
-            "scaler": scaler.state_dict() if scaler else None,
-            "average": self.average.state() if self.average else None,
+            "updater": self.updater.snapshot(),
             "last_states": list(self.last_states),
             "random": random_states(),
         }
@@ -203,12 +125,7 @@ class Trainer:
     def restore(self, snapshot: dict[str, Any]) -> None:
         """Goes back to where a snapshot was taken; the network has its weights already (`restore_network`)."""
         self.state = TrainingState.of(snapshot["state"])
-        self.optimizer.load_state_dict(snapshot["optimizer"])
-        self.schedule.load_state_dict(snapshot["schedule"])
-        if self.accelerator.scaler and snapshot["scaler"]:
-            self.accelerator.scaler.load_state_dict(snapshot["scaler"])
-        if self.average:
-            self.average.set_state(snapshot["average"])
+        self.updater.restore(snapshot["updater"])
         self.last_states.extend(snapshot["last_states"])
         self._random = snapshot["random"]
         self._saved = self.state.step
@@ -243,16 +160,6 @@ class Trainer:
         """Scores of real predictions for labelled examples."""
         return score_examples(self.pipeline, examples, device=self.device)
 
-    def _prepare(self, batches: int) -> None:
-        optimizer = build_optimizer(self.config, self.pipeline.parameter_groups(self.config.lr))
-        self.network, self.optimizer = self.accelerator.prepare(
-            LossModule(self.pipeline), optimizer
-        )
-        if self.config.ema:
-            self.average = MovingAverage(self.pipeline.model, self.config.ema)
-        total = self.config.epochs * math.ceil(batches / self.config.accumulate)
-        self.schedule = build_schedule(self.config, self.optimizer, total)
-
     def _batches(self, items: Sequence[Any], epoch: int) -> list[list[int]]:
         """The epoch's batches, a function of the seed and the epoch alone."""
         rng = random.Random(f"{self.config.seed} {epoch}")
@@ -260,8 +167,8 @@ class Trainer:
         size, tokens = self.config.batch_size, self.config.batch_tokens
         return make_batches(lengths, batch_size=size, batch_tokens=tokens, rng=rng)
 
-    def _train_epoch(self, items: Sequence[Any], epoch: int) -> None:
-        """The epoch's updates, from where it stands."""
+    def _train_epoch(self, train: Sequence[Any], items: Sequence[Any], epoch: int) -> None:
+        """The epoch's steps, from where it stands; `items` are the examples of `train` as numbers."""
         groups = list(_groups(self._batches(items, epoch), self.config.accumulate))
         current = self.state.current
         groups = groups[current.updates :]
@@ -275,7 +182,16 @@ class Trainer:
             self._save()
         began = time.perf_counter() - current.seconds
         for group in groups:
-            self._update([[items[i] for i in indices] for indices in group])
+            self.pipeline.before_step(self.state.step)
+            try:
+                step = self.updater.step([[items[i] for i in batch] for batch in group])
+            except FaultyStepError as fault:
+                self._pass_over(fault, [train[i] for batch in group for i in batch])
+            else:
+                self._take(step)
+            self.state.step += 1
+            for _ in group:
+                self.reporter.batch_done(current.loss / max(1, current.units))
             current.seconds = time.perf_counter() - began
             if self.interruption.number is not None:
                 self._save()
@@ -283,45 +199,36 @@ class Trainer:
             self._save_if_due()
         self._save()
 
-    def _update(self, group: Sequence[Sequence[Any]]) -> None:
-        """One step of the optimizer on the examples of some batches."""
-        current, counts = self.state.current, []
-        self.pipeline.before_step(self.state.step)
-        self.optimizer.zero_grad()
-        for items in group:
-            batch = self.pipeline.collate(items).to(self.device)
-            with self.accelerator.autocast():
-                loss, count = self.network(batch)
-            counts.append(int(count))
-            self.accelerator.backward(loss / counts[0])
-            if self.adversary:
-                with self.adversary.attacking(), self.accelerator.autocast():
-                    attacked, _ = self.network(batch)
-                self.accelerator.backward(attacked / counts[0])
-            current.loss += self._checked(loss)
-            current.units += counts[-1]
-            self.reporter.batch_done(current.loss / current.units)
-        _scale_gradients(self.network, counts[0] / sum(counts))
-        current.norm += self._clip()
-        self.optimizer.step()
-        if self.average:
-            self.average.update()
-        self.schedule.step()
-        self.state.step += 1
-        current.updates += 1
-
-    def _checked(self, loss: Tensor) -> float:
-        value = float(loss.detach())
-        if not math.isfinite(value):
-            raise SeqkitError(
-                f"The loss became {value} at step {self.state.step}: try a lower `training.lr` "
-                f"(now {self.config.lr}) or a smaller `training.clip_norm` (now {self.config.clip_norm})."
+    def _take(self, step: Step) -> None:
+        """Counts a step, and says so if its gradient was far from usual."""
+        state, limit = self.state, self.config.clip_norm or math.inf
+        if state.step >= 100 and step.norm > SPIKE * state.usual_norm > 0 and not state.spike:
+            state.spike = state.step
+            self.reporter.note(
+                f"Step {state.step:,}: the gradient's norm is {step.norm:.3g}, usually it is "
+                f"{state.usual_norm:.3g}. `training.clip_norm` ({self.config.clip_norm}) limits what it does; more "
+                "such steps are only counted in history.csv."
             )
-        return value
+        state.usual_norm = (
+            step.norm if not state.step else 0.99 * state.usual_norm + 0.01 * step.norm
+        )
+        state.faults = 0
+        state.current.take(step.loss, step.units, step.norm, limit)
 
-    def _clip(self) -> float:
-        limit = self.config.clip_norm or math.inf
-        return float(self.accelerator.clip_grad_norm_(self.network.parameters(), limit))
+    def _pass_over(self, fault: FaultyStepError, examples: Sequence[Any]) -> None:
+        """Writes the inputs of a step that cannot be made aside, and leaves it out if it may be."""
+        state = self.state
+        inputs = [self.pipeline.raw_input(example) for example in examples]
+        aside = write_aside(self.folder / FAULTS, state.step, inputs)
+        what = f"{fault} at step {state.step:,}, whose inputs stand in {aside}"
+        state.faults += 1
+        if self.config.on_fault == "stop":
+            raise SeqkitError(f"{what}: {advice(self.config)}.")
+        if state.faults > IN_A_ROW:
+            raise SeqkitError(f"{what}, as at {IN_A_ROW} steps before it: {advice(self.config)}.")
+        self.reporter.note(f"{what}; it is left out.")
+        state.current.updates += 1
+        state.current.faults += 1
 
     def _save_if_due(self) -> None:
         """A checkpoint, if the steps or minutes between two of them are over."""
@@ -349,15 +256,16 @@ class Trainer:
     def _score_epoch(self, dev: Sequence[Any], items: Sequence[Any]) -> None:
         """Dev loss and scores of the epoch that was trained, and its row of history."""
         began, current = time.perf_counter(), self.state.current
+        summary = current.summary()
         self.reporter.scoring("dev")
-        with self.average.applied() if self.average else nullcontext():
+        with self.updater.average.applied() if self.updater.average else nullcontext():
             dev_loss = self._mean_loss(items)
             scores = self.score(dev)
             row = {
                 "epoch": self.state.epoch + 1, "step": self.state.step,
-                "train_loss": current.loss / current.units, "dev_loss": dev_loss,
+                "train_loss": summary.pop("train_loss"), "dev_loss": dev_loss,
                 **{f"dev_{name}": value for name, value in scores.values.items()},
-                "lr": self.optimizer.param_groups[0]["lr"], "gradient_norm": current.norm / current.updates,
+                "lr": self.updater.optimizer.param_groups[0]["lr"], **summary,
                 "train_seconds": round(current.seconds, 2),
                 "seconds": round(current.seconds + time.perf_counter() - began, 2),
             }  # fmt: skip
@@ -402,9 +310,7 @@ class Trainer:
         if self.config.schedule != "plateau" or self.state.stale == 0:
             return
         if self.state.stale % (self.config.plateau_patience + 1) == 0:
-            self.schedule.base_lrs = [lr * 0.5 for lr in self.schedule.base_lrs]
-            for group, lr in zip(self.optimizer.param_groups, self.schedule.base_lrs, strict=True):
-                group["lr"] = lr
+            self.updater.halve_rates()
 
 
 def restore_network(model: nn.Module, snapshot: dict[str, Any]) -> None:
@@ -420,25 +326,6 @@ def restore_network(model: nn.Module, snapshot: dict[str, Any]) -> None:
         parameter.requires_grad_(name in trainable)
 
 
-def build_accelerator(config: TrainingConfig) -> Accelerator:
-    """Accelerate's view of the device asked for.
-
-    Raises:
-        ConfigError: if it is not there, or cannot do the precision asked for.
-    """
-    if not device_exists(config.device):
-        raise ConfigError(
-            f"`training.device` is {config.device}, but torch finds none here; use auto or cpu."
-        )
-    on_cpu = config.device == "cpu" or not (device_exists("cuda") or device_exists("mps"))
-    if config.precision == "fp16" and (on_cpu or not device_exists("cuda")):
-        raise ConfigError("`training.precision` fp16 needs a CUDA device; bf16 works on a CPU too.")
-    # Accelerate holds a program to its first device and precision; the next training may want others.
-    several = torch.distributed.is_available() and torch.distributed.is_initialized()
-    AcceleratorState._reset_state(reset_partial_state=not several)
-    return Accelerator(cpu=on_cpu, mixed_precision=config.precision)
-
-
 def score_examples(
     pipeline: Pipeline[Any, Any, Any],
     examples: Sequence[Any],
@@ -452,14 +339,6 @@ def score_examples(
     return pipeline.score(
         examples, predict_window(pipeline, raws, batch_size=batch_size, device=device)
     )
-
-
-def _scale_gradients(model: nn.Module, factor: float) -> None:
-    """So that accumulated batches weigh by their units, as in one large batch."""
-    if factor != 1.0:
-        for parameter in model.parameters():
-            if parameter.grad is not None:
-                parameter.grad.mul_(factor)
 
 
 def _groups(batches: list[list[int]], size: int) -> Iterator[list[list[int]]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from seqkit.data.readers import iter_lines, table_from_dataframe
 from seqkit.data.splits import complete
 from seqkit.errors import DataError
 from seqkit.files import cache_folder
+from seqkit.metrics.caption_tokens import tokenize_caption
 from seqkit.task import Splits, Task
 
 from .captions import CaptionedPicture, read_captions
@@ -64,6 +65,25 @@ class CaptioningTask(Task[CaptioningConfig, CaptionedPicture]):
             config.data.dev_fraction,
             config.training.seed,
         )
+
+    def faults(self, config: CaptioningConfig) -> Iterator[str]:
+        """What cannot be read: files of captions, and each picture that is missing or damaged."""
+        from .pictures import open_picture
+
+        try:
+            splits = self.read(config)
+        except DataError as error:
+            yield str(error)
+            return
+        for picture in (*splits.train, *splits.dev, *splits.test):
+            try:
+                open_picture(picture.path)
+            except DataError as error:
+                yield str(error)
+
+    def words(self, example: CaptionedPicture) -> Sequence[str]:
+        """The words of its captions."""
+        return [word for caption in example.captions for word in tokenize_caption(caption)]
 
     def input_column(self, config: CaptioningConfig) -> str:
         """The column of pictures."""

@@ -55,14 +55,20 @@ def read_file(path: Path, data: NerData) -> list[Sentence]:
     Raises:
         DataError: naming file and line, if the file cannot be read so or a tag breaks the scheme.
     """
-    suffix = Path(path.name.lower().removesuffix(".gz")).suffix
-    if suffix == ".csv":
-        raw = _read_csv(path, data)
-    elif suffix in JSON_SUFFIXES:
-        raw = _read_json(path, data)
-    else:
+    if is_columns(path):
         raw = _read_conll(path, data)
+    else:
+        raw = _read_csv(path, data) if _suffix(path) == ".csv" else _read_json(path, data)
     return checked(raw, data, str(path))
+
+
+def is_columns(path: Path) -> bool:
+    """Whether a file holds CoNLL columns: it is no table and no JSON."""
+    return _suffix(path) not in (".csv", *JSON_SUFFIXES)
+
+
+def _suffix(path: Path) -> str:
+    return Path(path.name.lower().removesuffix(".gz")).suffix
 
 
 def joined(

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seqkit.data.splits import complete, read_splits
+from seqkit.data.splits import complete, read_splits, split_files
+from seqkit.data.tag_schemes import bio_spans
 from seqkit.task import Splits, Task
 
 from .config import NerConfig
-from .reading import Sentence, read_file, read_frame, read_tokens
+from .faults import column_faults
+from .reading import Sentence, is_columns, read_file, read_frame, read_tokens
 
 if TYPE_CHECKING:
     from .pipeline import NerPipeline
@@ -40,6 +42,23 @@ class NerTask(Task[NerConfig, Sentence]):
         """All sentences of a DataFrame as training data."""
         splits = Splits(train=read_frame(frame, config.data), source="DataFrame")
         return complete(splits, config.data.dev_fraction, config.training.seed)
+
+    def faults(self, config: NerConfig) -> Iterator[str]:
+        """Every faulty line of CoNLL columns; of other formats the first."""
+        if config.data.names_nothing:
+            return
+        files = [f for f in split_files(config.data).values() if is_columns(f)]
+        yield from column_faults(files, config.data)
+        if not files:
+            yield from super().faults(config)
+
+    def words(self, example: Sentence) -> Sequence[str]:
+        """Its tokens."""
+        return example.tokens
+
+    def labels(self, example: Sentence) -> Sequence[str]:
+        """The types of its entities."""
+        return [span.label for span in bio_spans(example.tags)]
 
     def input_column(self, config: NerConfig) -> str:
         """The column of texts."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from seqkit.data.tokens import split_words
+from seqkit.errors import DataError
 from seqkit.task import Splits, Task
 
 from .config import SentimentConfig
@@ -32,6 +34,32 @@ class SentimentTask(Task[SentimentConfig, Review]):
     def read_frame(self, config: SentimentConfig, frame: Any) -> Splits[Review]:
         """All rows of a DataFrame, as training data."""
         return read_review_frame(config.data, frame, config.training.seed)
+
+    def faults(self, config: SentimentConfig) -> Iterator[str]:
+        """What cannot be read, texts without a word, and labels that differ in case or blanks alone."""
+        try:
+            splits = self.read(config)
+        except DataError as error:
+            yield str(error)
+            return
+        labels: dict[str, set[str]] = {}
+        for name in ("train", "dev", "test"):
+            for number, review in enumerate(getattr(splits, name), start=1):
+                labels.setdefault(review.label.strip().lower(), set()).add(review.label)
+                if not review.text.strip():
+                    yield f"{splits.source}: {name} example {number}: the text is empty."
+        for variants in labels.values():
+            if len(variants) > 1:
+                found = ", ".join(repr(label) for label in sorted(variants))
+                yield f"{splits.source}: labels that differ in case or blanks alone: {found}."
+
+    def words(self, example: Review) -> Sequence[str]:
+        """Its words and signs, in lower case."""
+        return split_words(example.text.lower())
+
+    def labels(self, example: Review) -> Sequence[str]:
+        """Its label."""
+        return [example.label]
 
     def holds_splits(self, path: Path) -> bool:
         """Folders and archives of folders do."""

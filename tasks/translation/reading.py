@@ -58,10 +58,7 @@ class PairReader:
         Raises:
             DataError: if a file is missing, of no known format, or not what its format says.
         """
-        data = self.data
-        if data.path and not Path(data.path).exists():
-            data = dataclasses.replace(data, path=None, train=data.path)  # files named by a prefix
-        files = self._files(data)
+        files = self._files()
         splits = {name: self.read_pairs(path) for name, path in files.items()}
         source = self.data.path or ", ".join(str(path) for path in files.values())
         return self._finished(Splits.of(splits, source))
@@ -73,16 +70,24 @@ class PairReader:
 
     def read_pairs(self, path: Path) -> list[Pair]:
         """The pairs of one table, or of the two line-aligned files that `path` stands for."""
-        stem = self._stem(path)
-        if stem is None:
+        files = self._aligned(path)
+        if files is None:
             return self._read_table(path)
-        src, tgt = (_existing(path, f"{stem}.{lang}") for lang in self.langs)
+        src, tgt = files
         pairs, blank = read_parallel(src, tgt)
         self._note_blank(blank, f"{src.name} and {tgt.name}")
         return [Pair(*pair) for pair in pairs]
 
-    def _files(self, data: TranslationData) -> dict[str, Path]:
+    def aligned_files(self) -> list[tuple[Path, Path]]:
+        """All files whose lines are aligned, two by two; tables are left out."""
+        pairs = (self._aligned(path) for path in self._files().values())
+        return [pair for pair in pairs if pair]
+
+    def _files(self) -> dict[str, Path]:
         """The file of each split; in a folder, line-aligned files go before tables."""
+        data = self.data
+        if data.path and not Path(data.path).exists():
+            data = dataclasses.replace(data, path=None, train=data.path)  # files named by a prefix
         folder = Path(data.path) if data.path else None
         ending = f".{data.src_lang}"
         if folder and folder.is_dir():
@@ -90,6 +95,14 @@ class PairReader:
             if any(name.endswith(ending) for name in names):
                 return split_files(data, (ending,))
         return split_files(data, (ending, *TABLES))
+
+    def _aligned(self, path: Path) -> tuple[Path, Path] | None:
+        """The two line-aligned files that a path stands for; None for a table."""
+        stem = self._stem(path)
+        if stem is None:
+            return None
+        src, tgt = (_existing(path, f"{stem}.{lang}") for lang in self.langs)
+        return src, tgt
 
     def _stem(self, path: Path) -> str | None:
         """What the names of two line-aligned files share before the language; None for a table."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from seqkit.data.tokens import split_words
 from seqkit.task import Splits, Task
 
 from .config import TranslationConfig
+from .faults import pair_faults
 from .reading import Pair, PairReader
 
 if TYPE_CHECKING:
@@ -35,6 +37,14 @@ class TranslationTask(Task[TranslationConfig, Pair]):
     def read_frame(self, config: TranslationConfig, frame: Any) -> Splits[Pair]:
         """All rows of a DataFrame, as training data."""
         return PairReader(config.data, config.training.seed).read_frame(frame)
+
+    def faults(self, config: TranslationConfig) -> Iterator[str]:
+        """What cannot be read, blank sides, and pairs that are hardly translations of each other."""
+        yield from pair_faults(config.data, config.training.seed)
+
+    def words(self, example: Pair) -> Sequence[str]:
+        """The source's words and signs."""
+        return split_words(example.src)
 
     def input_column(self, config: TranslationConfig) -> str:
         """The column of sources."""

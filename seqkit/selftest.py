@@ -1,0 +1,60 @@
+"""Whether this installation works: what is installed, and a training of each task in miniature."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import shutil
+import tempfile
+from pathlib import Path
+
+import seqkit
+from seqkit.files import cache_folder
+from seqkit.registry import get_task
+
+LIBRARIES = ("torch", "torchvision", "accelerate", "safetensors", "sentencepiece", "numpy")
+
+
+def installed() -> dict[str, str]:
+    """Versions, devices and room, by name, for people."""
+    import torch
+
+    found = {"seqkit": seqkit.__version__, "python": platform.python_version(),
+             "system": f"{platform.system()} {platform.machine()}"}  # fmt: skip
+    for name in LIBRARIES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            found[name] = "missing"
+    devices = ["cpu"]
+    if torch.cuda.is_available():
+        devices += [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+    if torch.backends.mps.is_available():
+        devices.append("mps")
+    found["devices"] = ", ".join(devices)
+    found["processors"] = f"{os.cpu_count()}; torch takes {torch.get_num_threads()} threads"
+    home = cache_folder()
+    place = next(p for p in (home, *home.parents) if p.exists())
+    found["cache"] = f"{home}, {shutil.disk_usage(place).free / 1e9:.0f} GB free"
+    return found
+
+
+def trial(name: str) -> str:
+    """Trains a task on a few examples of its sample, loads the run and lets it answer; what went wrong, if anything."""
+    from seqkit.api import load, train_on
+    from seqkit.config import from_dict
+    from seqkit.task import Splits
+
+    try:
+        task = get_task(name)
+        config = from_dict(task.Config, {"training": {"epochs": 1, "device": "auto"}})
+        sample = task.read(config)
+        few = Splits(sample.train[:64], sample.dev[:8], (), sample.source)
+        with tempfile.TemporaryDirectory() as folder:
+            trained = train_on(task, config, few, out=Path(folder) / "run")
+            predictor = load(trained.path)
+            predictor.predict([predictor.pipeline.raw_input(few.dev[0])])
+    except Exception as error:  # whatever it is, it is what the user wants to know
+        return f"{type(error).__name__}: {error}"
+    return ""

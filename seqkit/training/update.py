@@ -1,0 +1,251 @@
+"""One step of training: forward, backward, clipping, optimizer, average; in smaller parts where memory is short."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LambdaLR
+
+from seqkit.errors import SeqkitError
+from seqkit.pipeline import Pipeline
+from seqkit.settings import TrainingConfig
+from seqkit.training.adversarial import Adversary
+from seqkit.training.averaging import MovingAverage
+from seqkit.training.report import Reporter
+from seqkit.training.schedules import build_optimizer, build_schedule
+
+
+class FaultyStepError(SeqkitError):
+    """A step that cannot be made: its loss or gradient is no number, or one example needs more memory than there is."""
+
+
+class _NoRoomError(Exception):
+    """Memory is too small for a batch of these items."""
+
+    def __init__(self, items: Sequence[Any]) -> None:
+        super().__init__(len(items))
+        self.items = items
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a step was like.
+
+    Attributes:
+        loss: Sum of the loss in nats.
+        units: Number of units it is summed over.
+        norm: Norm of the gradient of the mean loss, before clipping.
+    """
+
+    loss: float
+    units: int
+    norm: float
+
+
+class LossModule(nn.Module):
+    """The pipeline's loss as a module's forward, so that wrappers (several processes, autocast) see it."""
+
+    def __init__(self, pipeline: Pipeline[Any, Any, Any]) -> None:
+        super().__init__()
+        self.network = pipeline.model
+        self.pipeline = pipeline
+
+    def forward(self, batch: Any) -> tuple[Tensor, Tensor]:
+        """(sum of the loss, number of units) of a batch."""
+        return self.pipeline.loss(batch)
+
+
+class Updater:
+    """Makes the steps of a training.
+
+    Args:
+        pipeline: The network and its task.
+        config: How to train.
+        accelerator: Device and precision.
+        reporter: Who hears of it.
+        steps: Steps of the whole training, for the schedule of the learning rate.
+
+    Attributes:
+        average: Moving average of the weights, where one is asked for.
+        fitting: Steps times examples that a batch must stay below, since such a one did not fit into memory (0: none
+            has been too large).
+    """
+
+    network: nn.Module
+    optimizer: Optimizer
+    schedule: LambdaLR
+
+    def __init__(
+        self,
+        pipeline: Pipeline[Any, Any, Any],
+        config: TrainingConfig,
+        accelerator: Accelerator,
+        reporter: Reporter,
+        steps: int,
+    ) -> None:
+        self.pipeline = pipeline
+        self.config = config
+        self.accelerator = accelerator
+        self.reporter = reporter
+        optimizer = build_optimizer(config, pipeline.parameter_groups(config.lr))
+        self.network, self.optimizer = accelerator.prepare(LossModule(pipeline), optimizer)
+        self.schedule = build_schedule(config, self.optimizer, steps)
+        self.average = MovingAverage(pipeline.model, config.ema) if config.ema else None
+        self.adversary = (
+            Adversary(pipeline.model, config.adversarial) if config.adversarial else None
+        )
+        self.fitting = 0
+
+    def snapshot(self) -> dict[str, Any]:
+        """All that changes from step to step, beside the network, as nested values and tensors."""
+        scaler = self.accelerator.scaler
+        return {
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": self.schedule.state_dict(),
+            "scaler": scaler.state_dict() if scaler else None,
+            "average": self.average.state() if self.average else None,
+            "fitting": self.fitting,
+        }
+
+    def restore(self, snapshot: dict[str, Any]) -> None:
+        """Goes back to where a snapshot was taken."""
+        self.optimizer.load_state_dict(snapshot["optimizer"])
+        self.schedule.load_state_dict(snapshot["schedule"])
+        if self.accelerator.scaler and snapshot["scaler"]:
+            self.accelerator.scaler.load_state_dict(snapshot["scaler"])
+        if self.average:
+            self.average.set_state(snapshot["average"])
+        self.fitting = snapshot["fitting"]
+
+    def step(self, batches: Sequence[Sequence[Any]]) -> Step:
+        """One step of the optimizer on the examples of some batches.
+
+        Raises:
+            FaultyStepError: if it cannot be made; the weights are as before.
+        """
+        buffers = [buffer.clone() for buffer in self.network.buffers()]
+        try:
+            loss, units = self._backward(batches)
+            norm = self._clip()
+            self._check(loss, norm)
+        except FaultyStepError:
+            for buffer, before in zip(self.network.buffers(), buffers, strict=True):
+                buffer.copy_(before)
+            raise
+        self.optimizer.step()
+        if self.average:
+            self.average.update()
+        self.schedule.step()
+        return Step(loss, units, norm if math.isfinite(norm) else 0.0)
+
+    def halve_rates(self) -> None:
+        """Halves every learning rate from now on."""
+        self.schedule.base_lrs = [lr * 0.5 for lr in self.schedule.base_lrs]
+        for group, lr in zip(self.optimizer.param_groups, self.schedule.base_lrs, strict=True):
+            group["lr"] = lr
+
+    def _backward(self, batches: Sequence[Sequence[Any]]) -> tuple[float, int]:
+        """(sum of the loss, number of units); the gradient is that of their mean. Batches that do not fit into memory
+        are halved until they do."""
+        while True:
+            try:
+                return self._try_backward(
+                    [part for batch in batches for part in self._fitted(batch)]
+                )
+            except _NoRoomError as error:
+                items = error.items
+            self._make_room(items)
+
+    def _try_backward(self, parts: Sequence[Sequence[Any]]) -> tuple[float, int]:
+        self.optimizer.zero_grad()
+        total, counts = 0.0, list[int]()
+        for items in parts:
+            loss, count = self._pass(items, counts[0] if counts else 0)
+            total, counts = total + loss, [*counts, count]
+        _scale_gradients(self.network, counts[0] / sum(counts))
+        return total, sum(counts)
+
+    def _pass(self, items: Sequence[Any], scale: int) -> tuple[float, int]:
+        """(loss, units) of a batch, whose gradient divided by `scale` (0: its units) is added.
+
+        Raises:
+            _NoRoomError: if it does not fit into memory.
+        """
+        try:
+            batch = self.pipeline.collate(items).to(self.accelerator.device)
+            with self.accelerator.autocast():
+                loss, count = self.network(batch)
+            scale = scale or int(count)
+            self.accelerator.backward(loss / scale)
+            if self.adversary:
+                with self.adversary.attacking(), self.accelerator.autocast():
+                    attacked, _ = self.network(batch)
+                self.accelerator.backward(attacked / scale)
+        except (RuntimeError, MemoryError) as error:
+            if _is_out_of_memory(error):
+                raise _NoRoomError(items) from None
+            raise
+        return float(loss.detach()), int(count)
+
+    def _clip(self) -> float:
+        limit = self.config.clip_norm or math.inf
+        return float(self.accelerator.clip_grad_norm_(self.network.parameters(), limit))
+
+    def _check(self, loss: float, norm: float) -> None:
+        if not math.isfinite(loss):
+            raise FaultyStepError(f"The loss became {loss}")
+        if (
+            not math.isfinite(norm) and not self.accelerator.scaler
+        ):  # it leaves such steps out itself
+            raise FaultyStepError(f"The gradient's norm became {norm}")
+
+    def _size(self, items: Sequence[Any]) -> int:
+        """Steps of a padded batch."""
+        return len(items) * max(self.pipeline.length(item) for item in items)
+
+    def _fitted(self, items: Sequence[Any]) -> Iterator[Sequence[Any]]:
+        """The batch, in parts below the size that is known not to fit into memory."""
+        if not self.fitting or len(items) == 1 or self._size(items) < self.fitting:
+            yield items
+            return
+        middle = (len(items) + 1) // 2
+        yield from self._fitted(items[:middle])
+        yield from self._fitted(items[middle:])
+
+    def _make_room(self, items: Sequence[Any]) -> None:
+        """Has batches as large as this one, which did not fit into memory, halved from now on."""
+        if self.adversary:
+            self.adversary.forget()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        size = self._size(items)
+        if len(items) == 1:
+            raise FaultyStepError(f"Memory is too small for a single example of {size:,} steps")
+        if not self.fitting:
+            self.reporter.note(
+                f"Memory is too small for a batch of {size:,} steps with padding; such ones are halved from now on."
+            )
+        self.fitting = size
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Whether an error of torch says that there is no memory left, on a device or on the host."""
+    if isinstance(error, (torch.cuda.OutOfMemoryError, MemoryError)):
+        return True
+    text = str(error)
+    return "out of memory" in text or "can't allocate memory" in text or "not enough memory" in text
+
+
+def _scale_gradients(model: nn.Module, factor: float) -> None:
+    """So that accumulated batches weigh by their units, as in one large batch."""
+    if factor != 1.0:
+        for parameter in model.parameters():
+            if parameter.grad is not None:
+                parameter.grad.mul_(factor)
