@@ -114,7 +114,7 @@ def read_table(
     """
     if separator is not None and (len(separator) != 1 or separator in '"\r\n'):
         raise DataError(f"{path}: the separator must be one character, got {separator!r}.")
-    suffix = _suffix(path)
+    suffix = suffix_of(path)
     if separator is None and suffix in JSON_SUFFIXES:
         rows = _json_table(path, columns)
     elif separator is not None or suffix in SEPARATORS:
@@ -181,7 +181,8 @@ def decoded(raw: bytes, where: StrPath, line: int) -> str:
         raise DataError(f"{where}: line {line}: not UTF-8 (byte 0x{byte:02x}).") from None
 
 
-def _suffix(path: StrPath) -> str:
+def suffix_of(path: StrPath) -> str:
+    """The ending of a file's name in lower case, that before `.gz` where it is packed."""
     return Path(str(path).lower().removesuffix(".gz")).suffix
 
 
@@ -244,7 +245,7 @@ def json_rows(path: StrPath) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def _holds_json_list(path: StrPath) -> bool:
     first = next((line for line in iter_lines(path) if line.strip()), "")
-    return _suffix(path) == ".json" and first.lstrip().startswith("[")
+    return suffix_of(path) == ".json" and first.lstrip().startswith("[")
 
 
 def _json_list(path: StrPath) -> Iterator[tuple[str, Any]]:

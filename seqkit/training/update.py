@@ -130,13 +130,14 @@ class Updater:
         Raises:
             FaultyStepError: if it cannot be made; the weights are as before.
         """
-        buffers = [buffer.clone() for buffer in self.network.buffers()]
+        skips = self.config.on_fault == "skip"  # then training goes on, and no trace may be left
+        buffers = [(buffer, buffer.clone()) for buffer in self.network.buffers() if skips]
         try:
             loss, units = self._backward(batches)
             norm = self._clip()
             self._check(loss, norm)
         except FaultyStepError:
-            for buffer, before in zip(self.network.buffers(), buffers, strict=True):
+            for buffer, before in buffers:
                 buffer.copy_(before)
             raise
         self.optimizer.step()

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from seqkit.data.readers import JSON_SUFFIXES, iter_lines, json_rows, separated_rows
+from seqkit.data.readers import JSON_SUFFIXES, iter_lines, json_rows, separated_rows, suffix_of
 from seqkit.data.tag_schemes import PREFIXES, TagError, check_tags, to_bio
 from seqkit.errors import DataError, did_you_mean
 
@@ -58,17 +58,13 @@ def read_file(path: Path, data: NerData) -> list[Sentence]:
     if is_columns(path):
         raw = _read_conll(path, data)
     else:
-        raw = _read_csv(path, data) if _suffix(path) == ".csv" else _read_json(path, data)
+        raw = _read_csv(path, data) if suffix_of(path) == ".csv" else _read_json(path, data)
     return checked(raw, data, str(path))
 
 
 def is_columns(path: Path) -> bool:
     """Whether a file holds CoNLL columns: it is no table and no JSON."""
-    return _suffix(path) not in (".csv", *JSON_SUFFIXES)
-
-
-def _suffix(path: Path) -> str:
-    return Path(path.name.lower().removesuffix(".gz")).suffix
+    return suffix_of(path) not in (".csv", *JSON_SUFFIXES)
 
 
 def joined(

@@ -14,6 +14,7 @@ from seqkit.data.readers import (
     iter_lines,
     read_parallel,
     read_table,
+    suffix_of,
     table_from_dataframe,
 )
 from seqkit.data.splits import complete, split_files, split_off_groups
@@ -131,7 +132,7 @@ class PairReader:
 
     def _lacks_header(self, path: Path) -> bool:
         """Whether a table has to do without names: none was given and its first row holds none."""
-        suffix = Path(path.name.lower().removesuffix(".gz")).suffix
+        suffix = suffix_of(path)
         if suffix not in SEPARATORS or self.data.src_column or self.data.tgt_column:
             return False
         names = next(iter_lines(path)).split(SEPARATORS[suffix])
