@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seqkit.errors import (
@@ -23,6 +24,12 @@ if TYPE_CHECKING:
     from seqkit.prediction import Prediction
 
 __version__ = "0.1.0"
+
+_ABOVE = Path(__file__).parents[1]
+if (
+    _ABOVE / "pyproject.toml"
+).is_file():  # a checkout, where cli/ and tasks/ stand beside this folder
+    __path__.append(str(_ABOVE))
 
 __all__ = [
     "ConfigError",

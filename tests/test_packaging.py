@@ -53,6 +53,15 @@ def test_nobody_imports_the_folders_by_their_bare_names() -> None:
     assert [str(p) for p in sources if bare.search(p.read_text(encoding="utf-8"))] == []
 
 
+def test_a_checkout_that_hides_an_installed_package_is_whole() -> None:
+    program = "import seqkit.cli, seqkit.tasks; print(seqkit.cli.__file__, seqkit.tasks.__file__)"
+    result = subprocess.run(
+        [sys.executable, "-S", "-c", program],  # -S: without what is installed
+        cwd=ROOT, capture_output=True, encoding="utf-8", check=True,
+    )  # fmt: skip
+    assert result.stdout.split() == [str(ROOT / n / "__init__.py") for n in ("cli", "tasks")]
+
+
 def test_importing_seqkit_loads_no_torch() -> None:
     assert "torch" not in loaded_after("import seqkit")
 
