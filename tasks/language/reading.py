@@ -57,7 +57,9 @@ def _read(file: Path, column: str) -> list[str]:
 def _label_splits(path: Path, dev_fraction: float, seed: int) -> Splits[str]:
     """The training part alone: what will be tested must not be read before."""
     labelled: Sequence[LabelledText] = (
-        read_label_folders(path / "train") if path.is_dir() else read_label_archive(path, "train")
+        read_label_folders(path / "train")
+        if path.is_dir()
+        else read_label_archive(path, "train")["train"]
     )
     topics: dict[str, int] = {}
     groups = [

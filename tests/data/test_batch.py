@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,6 +20,8 @@ META = torch.device("meta")
 @given(rows=st.lists(st.lists(st.integers(0, 99), min_size=1), min_size=1, max_size=6))
 def test_the_real_steps_of_a_batch_are_the_rows_it_was_made_of(rows: list[list[int]]) -> None:
     batch = pad(rows, pad_idx=7)
+    arrays = pad([np.array(row, dtype=np.int32) for row in rows], pad_idx=7)
+    assert torch.equal(batch.values, arrays.values) and torch.equal(batch.lengths, arrays.lengths)
     assert len(batch) == len(rows)
     assert batch.values.dtype == batch.lengths.dtype == torch.int64
     assert batch.values.size(1) == max(len(row) for row in rows)
@@ -68,3 +71,4 @@ def test_a_move_changes_no_value() -> None:
 def test_real_values_are_padded_as_ids_are() -> None:
     batch = pad([[0.5, 1.5], [2.5]])
     assert batch.values.tolist() == [[0.5, 1.5], [2.5, 0.0]]
+    assert pad([[1, 0.5], []]).values.tolist() == [[1.0, 0.5], [0.0, 0.0]]
