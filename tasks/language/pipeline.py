@@ -31,7 +31,7 @@ BOS, EOS = Vocabulary.bos_idx, Vocabulary.eos_idx
 NEVER = [Vocabulary.pad_idx, Vocabulary.unk_idx, BOS]
 """What no text goes on with."""
 
-COUNTED = 10_000
+COUNTED = 1000
 """Texts whose units are counted at a time."""
 
 
