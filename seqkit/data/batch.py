@@ -64,6 +64,22 @@ def _joined(sequences: Sequence[Sequence[float] | np.ndarray]) -> np.ndarray:
     return np.array(list(chain.from_iterable(sequences)))
 
 
+def steps_of(batch: Any) -> tuple[int, int]:
+    """(real steps, steps with padding) of a batch's sequences: its own, or those of all its fields that are batches.
+
+    >>> steps_of(pad([[5, 6], [7]]))
+    (3, 4)
+    """
+    if isinstance(batch, Batch):
+        return int(batch.lengths.sum()), batch.values.size(0) * batch.values.size(1)
+    parts = [
+        steps_of(part)
+        for part in getattr(batch, "__dict__", {}).values()
+        if isinstance(part, Batch)
+    ]
+    return sum(real for real, _ in parts), sum(padded for _, padded in parts)
+
+
 def move(batch: T, device: torch.device) -> T:
     """A dataclass of tensors and batches on another device; other fields stay as they are."""
     moved: dict[str, Any] = {}

@@ -224,7 +224,7 @@ class Trainer:
             step.norm if not state.step else 0.99 * state.usual_norm + 0.01 * step.norm
         )
         state.faults = 0
-        state.current.take(step.loss, step.units, step.norm, limit)
+        state.current.take(step, limit)
 
     def _pass_over(self, fault: FaultyStepError, examples: Sequence[Any]) -> None:
         """Writes the inputs of a step that cannot be made aside, and leaves it out if it may be."""

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from seqkit.data.batch import Batch, move, pad
+from seqkit.data.batch import Batch, move, pad, steps_of
 
 CPU = torch.device("cpu")
 META = torch.device("meta")
@@ -72,3 +72,18 @@ def test_real_values_are_padded_as_ids_are() -> None:
     batch = pad([[0.5, 1.5], [2.5]])
     assert batch.values.tolist() == [[0.5, 1.5], [2.5, 0.0]]
     assert pad([[1, 0.5], []]).values.tolist() == [[1.0, 0.5], [0.0, 0.0]]
+
+
+def test_steps_are_counted_over_all_sequences_of_a_batch() -> None:
+    assert steps_of(pad([[1, 2, 3], [4], []])) == (5, 9)  # an empty row has a step
+    assert steps_of(Two(pad([[1, 2], [3]]), pad([[1, 2, 3, 4]]), torch.zeros(7))) == (7, 8)
+    assert steps_of(torch.zeros(3)) == (0, 0)
+
+
+@dataclass(frozen=True)
+class Two:
+    """A batch with sequences on two sides."""
+
+    src: Batch
+    tgt: Batch
+    labels: Tensor
