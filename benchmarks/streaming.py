@@ -3,7 +3,7 @@
     python benchmarks/streaming.py [--megabytes 3] [--rounds 5] [--folder DIR]
 
 The text is made up: sentences of words drawn by Zipf's law, on average 100 bytes a line. Every size is prepared in a
-process of its own, whose peak of memory is told (without the pages of mapped files, which the system takes back when it
+process of its own, whose peak of memory is told (beyond torch's, and without the pages of mapped files, which the system takes back when it
 needs them; Linux only); then each makes some training steps in turn, and the table holds the
 median of the rounds. The same network, the same batches of 32 lines, one thread, texts streamed from disk at all sizes.
 """
@@ -32,7 +32,7 @@ from seqkit.registry import get_task
 
 TIMES = (1, 10, 100)
 STEPS = 30
-WORDS = 20_000
+WORDS, VOCAB_SIZE = 20_000, 5000
 TASK = get_task("language")
 
 
@@ -44,15 +44,14 @@ def main(argv: Sequence[str] | None = None) -> None:
         folder = Path(name)
         os.environ["SEQKIT_CACHE"] = str(folder / "cache")
         files = [write_text(folder / f"{times}.txt", times * options.megabytes) for times in TIMES]
-        prepared = [in_a_process(file) for file in files]
-        speeds = measured(files, options.rounds)
         print(f"torch {torch.__version__}, 1 thread, batches of 32")
-        print("text    prepared in  peak memory  tokens/s  of 1 x")
-        for times, (seconds, peak), speed in zip(TIMES, prepared, speeds, strict=True):
-            print(
-                f"{times * options.megabytes:5.0f} MB  {seconds:9.1f} s  {peak:8.0f} MB  {speed:8.0f}  "
-                f"{speed / speeds[0]:6.3f}"
-            )
+        for file in files:
+            seconds, peak = in_a_process(file)
+            size = file.stat().st_size / 1e6
+            print(f"{size:6.1f} MB: prepared in {seconds:.1f} s, peak {peak:.0f} MB", flush=True)
+        speeds = measured(files, options.rounds)
+        for times, speed in zip(TIMES, speeds, strict=True):
+            print(f"{times:3} x: {speed:6.0f} tokens/s, {speed / speeds[0]:.3f} of 1 x")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -79,7 +78,7 @@ def write_text(path: Path, megabytes: float) -> Path:
 
 def prepare(file: Path) -> tuple[Any, StoredItems[Any]]:
     """An untrained pipeline and its training items on disk."""
-    data = {"path": str(file), "stream_above": 0, "dev_fraction": 1e-6}
+    data = {"path": str(file), "stream_above": 0, "dev_fraction": 1e-6, "vocab_size": VOCAB_SIZE}
     model = {"hidden_size": 64, "emb_size": 64}
     config = from_dict(TASK.Config, {"data": data, "model": model})
     splits = TASK.read(config)

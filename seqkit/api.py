@@ -17,9 +17,9 @@ import seqkit
 from seqkit.card import write_card
 from seqkit.config import from_dict, merge, nest, read_yaml, to_dict
 from seqkit.curves import draw_curves
-from seqkit.data.kept import update_digest
 from seqkit.devices import device_exists
 from seqkit.errors import ConfigError, DataError, RunError
+from seqkit.kept import update_digest
 from seqkit.pipeline import Pipeline, Scores
 from seqkit.predicting import predict_stream
 from seqkit.prediction import Prediction
@@ -173,7 +173,8 @@ def _trained(
     training = pipeline.config.training
     train_set, dev = splits.get("train"), splits.get("dev")
     keep_memory()
-    threads = choose_threads(training.threads, pipeline.config.model.hidden_size)
+    pinned = checkpoint.get("threads", 0) if checkpoint else 0  # others would round otherwise
+    threads = choose_threads(pinned or training.threads, pipeline.config.model.hidden_size)
     trainer = Trainer(pipeline, training, task.metric, path, reporter, fingerprint(splits))
     pipeline.model.to(trainer.device)
     examples = (example for part in (train_set, dev, splits.test) for example in part)

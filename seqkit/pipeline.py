@@ -104,6 +104,12 @@ class Pipeline(ABC, Generic[ExampleT, ItemT, BatchT]):
     def collate(self, items: Sequence[ItemT]) -> BatchT:
         """Items as one padded batch."""
 
+    def count_steps(self, batch: BatchT) -> tuple[int, int]:
+        """(real steps, steps with padding) of the batch's sequences, which tell how much padding is computed."""
+        from seqkit.data.batch import steps_of
+
+        return steps_of(batch)
+
     @abstractmethod
     def loss(self, batch: BatchT) -> tuple[Tensor, Tensor]:
         """(sum of the loss in nats, number of units it is summed over) of a batch."""

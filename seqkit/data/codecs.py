@@ -14,10 +14,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, ClassVar
 
-from seqkit.data.kept import FEW, content_digest, kept
 from seqkit.data.tokens import join_words, split_joined, split_words, split_words_only
 from seqkit.data.vocabulary import Vocabulary
 from seqkit.errors import DataError, RunError, UnknownNameError
+from seqkit.kept import FEW, content_digest, kept
 
 UNITS = ("word", "word_only", "char", "bpe", "unigram")
 

@@ -8,9 +8,9 @@ from typing import Any, Generic, TypeVar, overload
 
 import numpy as np
 
-from seqkit.data.kept import FEW, content_digest, kept
 from seqkit.errors import RunError
 from seqkit.files import cache_folder
+from seqkit.kept import FEW, content_digest, kept
 from seqkit.pipeline import Pipeline
 
 ItemT = TypeVar("ItemT")

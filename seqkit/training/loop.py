@@ -117,6 +117,7 @@ class Trainer:
         model = self.pipeline.model
         return {
             "fingerprint": self.fingerprint,
+            "threads": torch.get_num_threads(),
             "state": asdict(self.state),
             "network": unique_state(model),
             "trainable": [name for name, value in model.named_parameters() if value.requires_grad],

@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
-from seqkit.data.batch import steps_of
 from seqkit.errors import SeqkitError
 from seqkit.pipeline import Pipeline
 from seqkit.settings import TrainingConfig
@@ -195,7 +194,7 @@ class Updater:
         """
         try:
             batch = self.pipeline.collate(items)
-            real, padded = steps_of(batch)
+            real, padded = self.pipeline.count_steps(batch)
             batch = batch.to(self.accelerator.device)
             with self.accelerator.autocast():
                 loss, count = self.network(batch)

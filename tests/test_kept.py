@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from seqkit.data import kept as module
-from seqkit.data.kept import content_digest, kept
+from seqkit import kept as module
 from seqkit.files import cache_folder
+from seqkit.kept import content_digest, kept
 
 
 @pytest.fixture(autouse=True)
