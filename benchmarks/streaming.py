@@ -3,9 +3,9 @@
     python benchmarks/streaming.py [--megabytes 3] [--rounds 5] [--folder DIR]
 
 The text is made up: sentences of words drawn by Zipf's law, on average 100 bytes a line. Every size is prepared in a
-process of its own, whose peak of memory is told (beyond torch's, and without the pages of mapped files, which the system takes back when it
-needs them; Linux only); then each makes some training steps in turn, and the table holds the
-median of the rounds. The same network, the same batches of 32 lines, one thread, texts streamed from disk at all sizes.
+process of its own, whose peak of memory is told: beyond what torch takes, and without the pages of mapped files, which
+the system takes back when it needs them (Linux only). Then each size makes some training steps in turn, with the same
+network, batches of 32 lines and one thread, always streamed from disk; the median of the rounds is told.
 """
 
 from __future__ import annotations
