@@ -60,7 +60,7 @@ def kept(
         kind: Begins the entry's name.
         made_from: All that the contents depend on beside seqkit's version, with a `repr` that tells it.
         write: Makes the contents and writes them as files into an empty folder.
-        read: Reads them. For a damaged file it may raise OSError, ValueError, KeyError or RunError.
+        read: Reads them. For a damaged file it may raise OSError, ValueError or RunError.
     """
     name = hashlib.sha256(repr((FORMAT, seqkit.__version__, made_from)).encode()).hexdigest()
     entry = cache_folder() / "kept" / f"{kind}-{name[:32]}"
@@ -69,15 +69,15 @@ def kept(
             _check(entry)
             os.utime(entry)
             return read(entry)
-        except (OSError, ValueError, KeyError, RunError) as error:
+        except (OSError, ValueError, TypeError, AttributeError, RunError) as error:
             log.warning("%s: damaged (%s); it is made again.", entry, error)
             shutil.rmtree(entry, ignore_errors=True)
     try:
         _make(entry, write)
         _make_room(entry)
         return read(entry)
-    except OSError as error:
-        log.warning("%s: cannot be kept (%s).", entry, error.strerror or error)
+    except (OSError, ValueError) as error:
+        log.warning("%s: cannot be kept (%s).", entry, error)
         return None
 
 
@@ -91,8 +91,7 @@ def _make(entry: Path, write: Callable[[Path], None]) -> None:
         try:
             temporary.rename(entry)
         except OSError:
-            if not entry.is_dir():  # else another process was faster
-                raise
+            _check(entry)  # it is there where another process was faster
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 

@@ -43,7 +43,7 @@ class TextBlocks(Sequence[str]):
 
     Args:
         path: UTF-8, a text or several a line.
-        cut: Makes texts out of lines, each by itself.
+        cut: Makes texts, of one line each, out of lines.
         blocks: Where they are, in the file's order.
         digest: A sum over the texts.
     """
@@ -66,16 +66,25 @@ class TextBlocks(Sequence[str]):
         with opened_bytes(path) as file:
             while lines := file.readlines(SIZE):
                 raw = b"".join(lines)
-                digest.update(raw)
-                texts = sum(1 for _ in cut(_texts(raw, path, line)))
-                blocks.append(Block(start, start + len(raw), line, texts))
+                texts = list(cut(_texts(raw, path, line)))
+                digest.update("\n".join(["", *texts]).encode())  # another cut gives another sum
+                blocks.append(Block(start, start + len(raw), line, len(texts)))
                 start, line = start + len(raw), line + len(lines)
         if not any(block.texts for block in blocks):
             raise DataError(f"{path}: no line holds a text.")
         return cls(path, cut, blocks, digest.hexdigest())
 
     def split(self, share: float, seed: int) -> tuple[TextBlocks, list[str]]:
-        """(rest, drawn): a share of the blocks is drawn at random, one at least and `DEV_TEXTS` texts at most."""
+        """(rest, drawn): a share of the blocks is drawn at random, one at least and `DEV_TEXTS` texts at most.
+
+        Raises:
+            DataError: if there is one block only.
+        """
+        if len(self.blocks) < 2:
+            raise DataError(
+                f"{self.path}: too small to be read from disk and to set a part apart; raise `data.stream_above` "
+                "or name a file with `data.dev`."
+            )
         order = list(range(len(self.blocks)))
         random.Random(seed).shuffle(order)
         wanted, drawn = min(share * len(self), DEV_TEXTS), set[int]()
@@ -87,8 +96,9 @@ class TextBlocks(Sequence[str]):
         return self._part(set(order) - drawn), list(self._part(drawn))[:DEV_TEXTS]
 
     def _part(self, indices: set[int]) -> TextBlocks:
-        digest = hashlib.sha256(f"{self.digest} {sorted(indices)}".encode()).hexdigest()
-        return TextBlocks(self.path, self.cut, [self.blocks[i] for i in sorted(indices)], digest)
+        blocks = [self.blocks[i] for i in sorted(indices)]
+        digest = hashlib.sha256(repr((self.digest, blocks)).encode()).hexdigest()
+        return TextBlocks(self.path, self.cut, blocks, digest)
 
     def __len__(self) -> int:
         return self._firsts[-1]

@@ -29,8 +29,8 @@ class LanguageData(DataConfig):
     max_words: int = 200
     """Longer texts are cut into pieces of so many words, between blanks."""
     stream_above: float = 200.0
-    """Size of a plain text file, in megabytes, from which on training reads it from disk, in memory that does not grow
-    with it."""
+    """Size of a plain training text (.txt), in megabytes, from which on it is read from disk while training, in memory
+    that does not grow with it."""
 
     def faults(self) -> Faults:
         faults = super().faults()

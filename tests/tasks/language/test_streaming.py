@@ -74,6 +74,21 @@ def test_a_dev_part_is_drawn_by_blocks_and_shares_no_text_place(tmp_path: Path) 
     assert "read from disk" in splits.notes[0]
 
 
+def test_another_cut_is_other_data(tmp_path: Path) -> None:
+    path = text_file(tmp_path / "texts.txt", 300)
+    digests = {
+        TextBlocks.of(path, lambda lines, n=number: (line[:n] for line in lines)).digest
+        for number in (5, 6, 6)
+    }
+    assert len(digests) == 2
+
+
+def test_a_file_of_one_block_cannot_be_divided(tmp_path: Path) -> None:
+    path = text_file(tmp_path / "texts.txt", 3)
+    with pytest.raises(DataError, match=r"too small .* `data.stream_above` or .* `data.dev`"):
+        read_texts(streamed(path), seed=1)
+
+
 def test_a_fault_is_told_with_its_line(tmp_path: Path) -> None:
     path = text_file(tmp_path / "texts.txt", 200)
     lines = path.read_bytes().split(b"\n")
@@ -89,7 +104,7 @@ def test_a_fault_is_told_with_its_line(tmp_path: Path) -> None:
 def test_without_a_place_on_disk_streaming_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = text_file(tmp_path / "texts.txt", 50)
+    path = text_file(tmp_path / "texts.txt", 60)
     monkeypatch.setenv("SEQKIT_CACHE", str(path / "no folder"))
     with pytest.raises(RunError, match="SEQKIT_CACHE"):
         seqkit.train("language", {"path": str(path), "stream_above": 0}, out=tmp_path / "run")
