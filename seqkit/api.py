@@ -19,6 +19,7 @@ from seqkit.config import from_dict, merge, nest, read_yaml, to_dict
 from seqkit.curves import draw_curves
 from seqkit.devices import device_exists
 from seqkit.errors import ConfigError, DataError, RunError
+from seqkit.kept import update_digest
 from seqkit.pipeline import Pipeline, Scores
 from seqkit.predicting import predict_stream
 from seqkit.prediction import Prediction
@@ -172,11 +173,12 @@ def _trained(
     training = pipeline.config.training
     train_set, dev = splits.get("train"), splits.get("dev")
     keep_memory()
-    threads = choose_threads(training.threads, pipeline.config.model.hidden_size)
+    pinned = checkpoint.get("threads", 0) if checkpoint else 0  # others would round otherwise
+    threads = choose_threads(pinned or training.threads, pipeline.config.model.hidden_size)
     trainer = Trainer(pipeline, training, task.metric, path, reporter, fingerprint(splits))
     pipeline.model.to(trainer.device)
-    examples = [example for part in (train_set, dev, splits.test) for example in part]
-    raws = [pipeline.raw_input(example) for example in examples]
+    examples = (example for part in (train_set, dev, splits.test) for example in part)
+    raws = (pipeline.raw_input(example) for example in examples)
     pipeline.fixed_features(raws, reporter.features_done)
     facts = _facts(splits, pipeline, trainer.device, threads)
     reporter.started(facts)
@@ -198,8 +200,7 @@ def fingerprint(splits: Splits[Any]) -> str:
     digest = hashlib.sha256()
     for part in (splits.train, splits.dev, splits.test):
         digest.update(b"%d " % len(part))
-        for example in part:
-            digest.update(repr(example).encode("utf-8", "backslashreplace"))
+        update_digest(digest, part)
     return digest.hexdigest()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
@@ -12,6 +12,7 @@ from seqkit.errors import ConfigError
 from seqkit.prediction import Prediction
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
     from torch import Tensor, nn
 
@@ -70,6 +71,19 @@ class Pipeline(ABC, Generic[ExampleT, ItemT, BatchT]):
         chance; None where they are those of `encode`."""
         return None
 
+    def encoding(self) -> object:
+        """All that `encode` depends on beside the example, with a `repr` that tells it, if items may be stored as
+        integers by `pack` and `unpack`; None if they may not."""
+        return None
+
+    def pack(self, item: ItemT) -> Sequence[int] | np.ndarray:
+        """The item as integers below 2^31, one at least."""
+        raise NotImplementedError
+
+    def unpack(self, row: np.ndarray) -> ItemT:
+        """The item that was packed into `row`, an int32 array that must not be changed."""
+        raise NotImplementedError
+
     @abstractmethod
     def encode_input(self, raw: Any) -> ItemT:
         """An unlabelled input as numbers.
@@ -90,6 +104,12 @@ class Pipeline(ABC, Generic[ExampleT, ItemT, BatchT]):
     def collate(self, items: Sequence[ItemT]) -> BatchT:
         """Items as one padded batch."""
 
+    def count_steps(self, batch: BatchT) -> tuple[int, int]:
+        """(real steps, steps with padding) of the batch's sequences, which tell how much padding is computed."""
+        from seqkit.data.batch import steps_of
+
+        return steps_of(batch)
+
     @abstractmethod
     def loss(self, batch: BatchT) -> tuple[Tensor, Tensor]:
         """(sum of the loss in nats, number of units it is summed over) of a batch."""
@@ -103,7 +123,7 @@ class Pipeline(ABC, Generic[ExampleT, ItemT, BatchT]):
         """Scores of predictions made for `examples`."""
 
     def fixed_features(
-        self, inputs: Sequence[Any], on_progress: Callable[[int, int], None] | None = None
+        self, inputs: Iterable[Any], on_progress: Callable[[int, int], None] | None = None
     ) -> None:
         """Computes what stays fixed while training (cached picture features) for these raw inputs, and tells
         `on_progress` (inputs done, inputs to do)."""

@@ -181,6 +181,9 @@ class TrainingConfig:
     """Minutes between two checkpoints, from which `--resume` goes on, beside one at the end of each epoch (0: off)."""
     checkpoint_steps: int = 0
     """Training steps between two checkpoints (0: off)."""
+    keep_tokens: bool = True
+    """Whether vocabulary and numbered texts of larger data are kept in the cache folder, where the next training finds
+    them."""
     precision: Literal["no", "bf16", "fp16"] = "no"
     """Mixed precision: none, bfloat16, or float16 (CUDA only)."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"

@@ -5,8 +5,10 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -40,16 +42,42 @@ class Batch:
         return self.values.size(0)
 
 
-def pad(sequences: Sequence[Sequence[float]], pad_idx: int = 0) -> Batch:
+def pad(sequences: Sequence[Sequence[float] | np.ndarray], pad_idx: int = 0) -> Batch:
     """Token ids or real values as a batch; an empty sequence gets one step of padding that counts as real.
 
     >>> pad([[5, 6], [7]]).values.tolist()
     [[5, 6], [7, 0]]
     """
-    lengths = torch.tensor([max(1, len(s)) for s in sequences])
-    width = int(lengths.max())
-    rows = [list(s) + [pad_idx] * (width - len(s)) for s in sequences]
-    return Batch(torch.tensor(rows), lengths)
+    lengths = np.array([len(sequence) for sequence in sequences])
+    flat = _joined(sequences)
+    real = flat.size > 0 and flat.dtype.kind == "f"
+    shape = (len(sequences), max(1, int(lengths.max())))
+    values = np.full(shape, pad_idx, dtype=np.float32 if real else np.int64)
+    values[np.arange(shape[1]) < lengths[:, None]] = flat
+    return Batch(torch.from_numpy(values), torch.tensor(lengths, dtype=torch.long).clamp(min=1))
+
+
+def _joined(sequences: Sequence[Sequence[float] | np.ndarray]) -> np.ndarray:
+    """All sequences, which are either lists or arrays, one after the other."""
+    if isinstance(sequences[0], np.ndarray):
+        return np.concatenate(sequences)
+    return np.array(list(chain.from_iterable(sequences)))
+
+
+def steps_of(batch: Any) -> tuple[int, int]:
+    """(real steps, steps with padding) of a batch's sequences: its own, or those of all its fields that are batches.
+
+    >>> steps_of(pad([[5, 6], [7]]))
+    (3, 4)
+    """
+    if isinstance(batch, Batch):
+        return int(batch.lengths.sum()), batch.values.size(0) * batch.values.size(1)
+    parts = [
+        steps_of(part)
+        for part in getattr(batch, "__dict__", {}).values()
+        if isinstance(part, Batch)
+    ]
+    return sum(real for real, _ in parts), sum(padded for _, padded in parts)
 
 
 def move(batch: T, device: torch.device) -> T:

@@ -8,16 +8,22 @@ from __future__ import annotations
 import io
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from pathlib import Path
 from typing import Any, ClassVar
 
 from seqkit.data.tokens import join_words, split_joined, split_words, split_words_only
 from seqkit.data.vocabulary import Vocabulary
 from seqkit.errors import DataError, RunError, UnknownNameError
+from seqkit.kept import FEW, content_digest, kept
 
 UNITS = ("word", "word_only", "char", "bpe", "unigram")
+
+
+PIECES_FROM = 1_000_000
+"""Texts that sentencepiece, which holds them in memory, learns from at most; of more it sees every n-th."""
 
 
 class Codec(ABC):
@@ -183,12 +189,13 @@ class PieceCodec(Codec):
 
 def build_codec(
     units: str,
-    texts: Iterable[str],
+    texts: Sequence[str],
     *,
     vocab_size: int,
     min_count: int = 1,
     lowercase: bool = False,
     joined: bool = False,
+    keep: bool = False,
 ) -> Codec:
     """Learns a codec from training texts.
 
@@ -199,6 +206,7 @@ def build_codec(
         min_count: Occurrences that a word or character needs.
         lowercase: Whether case is dropped.
         joined: Whether words remember what they touched, so that decoding gives proper text.
+        keep: Whether a codec of many texts is kept on disk, where the next training on them finds it.
 
     Raises:
         UnknownNameError: if the units are unknown.
@@ -206,14 +214,33 @@ def build_codec(
     """
     if units not in UNITS:
         raise UnknownNameError("units", units, UNITS)
-    texts = (text.lower() for text in texts) if lowercase else texts
+
+    def learn() -> Codec:
+        return _learn(units, texts, vocab_size, min_count, lowercase, joined)
+
+    if not keep or len(texts) < FEW:
+        return learn()
+    settings = (units, vocab_size, min_count, lowercase, joined)
+    found = kept(
+        "units",
+        (settings, content_digest(texts)),
+        lambda folder: learn().save(folder, "text"),
+        lambda folder: load_codec(folder, "text"),
+    )
+    return found or learn()
+
+
+def _learn(
+    units: str, texts: Sequence[str], vocab_size: int, min_count: int, lowercase: bool, joined: bool
+) -> Codec:
     if units in ("bpe", "unigram"):
-        return PieceCodec(_train_pieces(units, list(texts), vocab_size or 8000), lowercase)
+        texts = list(islice(texts, 0, None, 1 + len(texts) // PIECES_FROM))
+        texts = [text.lower() for text in texts] if lowercase else texts
+        return PieceCodec(_train_pieces(units, texts, vocab_size or 8000), lowercase)
     kind = "joined" if units == "word" and joined else units
     split = _SPLIT[kind]
-    vocabulary = Vocabulary.build(
-        (split(t) for t in texts), max_size=vocab_size, min_count=min_count
-    )
+    cut = (split(text.lower() if lowercase else text) for text in texts)
+    vocabulary = Vocabulary.build(cut, max_size=vocab_size, min_count=min_count)
     return VocabularyCodec(vocabulary, kind, lowercase)
 
 

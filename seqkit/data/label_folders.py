@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import tarfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -55,45 +55,57 @@ def read_label_folders(path: StrPath) -> list[LabelledText]:
     return _ordered(texts, urls)
 
 
-def read_label_archive(path: StrPath, split: str) -> list[LabelledText]:
-    """One split of a tar archive of label folders, read without unpacking it to disk.
+def read_label_archive(path: StrPath, *splits: str) -> dict[str, list[LabelledText]]:
+    """Splits of a tar archive of label folders, read in one pass and without unpacking it to disk.
 
     Args:
         path: A `.tar`, `.tar.gz`, `.tar.bz2` or `.tar.xz` file with members
             `[.../]SPLIT/LABEL/NAME.txt`, such as `aclImdb/train/pos/0_9.txt`.
-        split: The split's folder name, such as `train`.
+        splits: Folder names of the splits wanted, such as `train`.
 
     Returns:
-        The same as `read_label_folders` for the split's folder.
+        By split, the same as `read_label_folders` for its folder.
 
     Raises:
-        DataError: if the archive is missing or damaged, has no such split (with those it has), or a
+        DataError: if the archive is missing or damaged, lacks one of the splits (with those it has), or a
             text is blank or not UTF-8.
     """
-    texts: dict[tuple[str, str], str] = {}
-    urls: dict[str, str] = {}
+    texts: dict[str, dict[tuple[str, str], str]] = {split: {} for split in splits}
+    urls: dict[str, dict[str, str]] = {split: {} for split in splits}
     folders: set[tuple[str, ...]] = set()
     with _tar_opened(path) as archive:
         for member in archive:
             parts = PurePosixPath(member.name).parts
-            if member.isfile() and parts[-2:-1] == (split,) and parts[-1].startswith("urls_"):
-                listing = archive.extractfile(member)
-                urls[parts[-1]] = "" if listing is None else _text(listing.read(), member.name)
-            if not member.isfile() or len(parts) < 3 or not _is_labelled(parts[-2], parts[-1]):
+            if not member.isfile() or len(parts) < 2:
+                continue
+            if parts[-2] in splits and parts[-1].startswith("urls_"):
+                urls[parts[-2]][parts[-1]] = _member_text(archive, member, path)
+            if len(parts) < 3 or not _is_labelled(parts[-2], parts[-1]):
                 continue
             folders.add(parts[:-2])
-            content = archive.extractfile(member) if parts[-3] == split else None
-            if content is not None:
-                texts[parts[-2], parts[-1]] = _text(content.read(), f"{path}: {member.name}")
-    if not texts:
-        # Text files beside the label folders make their parent look like a split: take the deepest.
-        depth = max(map(len, folders), default=0)
-        splits = sorted({folder[-1] for folder in folders if len(folder) == depth})
-        raise DataError(
-            f"{path}: no split {split!r} with label folders. "
-            f"Found: {', '.join(splits) or 'none'}." + did_you_mean(split, splits)
-        )
-    return _ordered(texts, urls)
+            if parts[-3] in splits:
+                texts[parts[-3]][parts[-2], parts[-1]] = _member_text(archive, member, path)
+    for split in splits:
+        if not texts[split]:
+            raise DataError(_no_split(path, split, folders))
+    return {split: _ordered(texts[split], urls[split]) for split in splits}
+
+
+def _member_text(archive: tarfile.TarFile, member: tarfile.TarInfo, path: StrPath) -> str:
+    content = archive.extractfile(member)
+    assert content is not None  # it is a file
+    return _text(content.read(), f"{path}: {member.name}")
+
+
+def _no_split(path: StrPath, split: str, folders: Set[tuple[str, ...]]) -> str:
+    """What is said of an archive without a split; `folders` are those that label folders stand in."""
+    # Text files beside the label folders make their parent look like a split: take the deepest.
+    depth = max(map(len, folders), default=0)
+    found = sorted({folder[-1] for folder in folders if len(folder) == depth})
+    return (
+        f"{path}: no split {split!r} with label folders. "
+        f"Found: {', '.join(found) or 'none'}." + did_you_mean(split, found)
+    )
 
 
 @contextmanager

@@ -47,9 +47,16 @@ class LanguageModel(nn.Module):
             nn.Linear(self.layers.hidden_size, embedding.output_size)
             for _ in range(self.layers.num_directions)
         )
-        self.bias = nn.Parameter(frequencies.clamp(min=1e-9).log())
+        self.bias = nn.Parameter(torch.empty_like(frequencies))
         self.samples = samples
-        self.register_buffer("frequencies", frequencies)
+        self.register_buffer("frequencies", torch.empty_like(frequencies))
+        self.set_frequencies(frequencies)
+
+    @torch.no_grad()
+    def set_frequencies(self, frequencies: Tensor) -> None:
+        """Starts the output's bias from the probability of each unit, float [vocab_size], which sampling follows."""
+        self.frequencies.copy_(frequencies)
+        self.bias.copy_(frequencies.clamp(min=1e-9).log())
 
     @property
     def layers(self) -> Recurrent:

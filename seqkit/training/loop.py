@@ -6,16 +6,18 @@ import math
 import random
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from seqkit.data.batching import make_batches
+from seqkit.data.batching import MANY, BlockBatches, make_batches
+from seqkit.data.stored_items import StoredItems, encoded
 from seqkit.errors import RunError, SeqkitError
 from seqkit.pipeline import Pipeline, Scores
 from seqkit.predicting import predict_window
@@ -87,8 +89,9 @@ class Trainer:
             SeqkitError: if a step cannot be made, see `training.on_fault`.
             Interrupted: if a signal stopped it; a checkpoint is there to go on from.
         """
-        first = self.pipeline.encode_anew(train, 1) or [self.pipeline.encode(e) for e in train]
-        dev_items = [self.pipeline.encode(example) for example in dev]
+        keep = self.config.keep_tokens
+        first = self.pipeline.encode_anew(train, 1) or encoded(self.pipeline, train, keep)
+        dev_items = encoded(self.pipeline, dev, keep)
         batches, size = len(self._batches(first, 0)), self.config.accumulate
         steps = self.config.epochs * -(-batches // size)
         self.updater = Updater(self.pipeline, self.config, self.accelerator, self.reporter, steps)
@@ -114,6 +117,7 @@ class Trainer:
         model = self.pipeline.model
         return {
             "fingerprint": self.fingerprint,
+            "threads": torch.get_num_threads(),
             "state": asdict(self.state),
             "network": unique_state(model),
             "trainable": [name for name, value in model.named_parameters() if value.requires_grad],
@@ -160,19 +164,27 @@ class Trainer:
         """Scores of real predictions for labelled examples."""
         return score_examples(self.pipeline, examples, device=self.device)
 
-    def _batches(self, items: Sequence[Any], epoch: int) -> list[list[int]]:
+    def _batches(self, items: Sequence[Any], epoch: int) -> list[list[int]] | BlockBatches:
         """The epoch's batches, a function of the seed and the epoch alone."""
-        rng = random.Random(f"{self.config.seed} {epoch}")
-        lengths = [self.pipeline.length(item) for item in items]
+        seed = f"{self.config.seed} {epoch}"
         size, tokens = self.config.batch_size, self.config.batch_tokens
-        return make_batches(lengths, batch_size=size, batch_tokens=tokens, rng=rng)
+        if isinstance(items, StoredItems) and len(items) >= MANY:
+            return BlockBatches(items.lengths, batch_size=size, batch_tokens=tokens, seed=seed)
+        rng = random.Random(seed)
+        return make_batches(self._lengths(items), batch_size=size, batch_tokens=tokens, rng=rng)
+
+    def _lengths(self, items: Sequence[Any]) -> list[int]:
+        if isinstance(items, StoredItems):
+            return [int(length) for length in items.lengths]
+        return [self.pipeline.length(item) for item in items]
 
     def _train_epoch(self, train: Sequence[Any], items: Sequence[Any], epoch: int) -> None:
         """The epoch's steps, from where it stands; `items` are the examples of `train` as numbers."""
-        groups = list(_groups(self._batches(items, epoch), self.config.accumulate))
-        current = self.state.current
-        groups = groups[current.updates :]
-        self.reporter.epoch_started(epoch, self.config.epochs, sum(map(len, groups)))
+        current, size = self.state.current, self.config.accumulate
+        batches = self._batches(items, epoch)
+        groups = islice(_groups(batches, size), current.updates, None)
+        left = max(0, len(batches) - current.updates * size)
+        self.reporter.epoch_started(epoch, self.config.epochs, left)
         self.pipeline.before_epoch(epoch)
         self.pipeline.model.train()
         if self._random is not None:
@@ -213,7 +225,7 @@ class Trainer:
             step.norm if not state.step else 0.99 * state.usual_norm + 0.01 * step.norm
         )
         state.faults = 0
-        state.current.take(step.loss, step.units, step.norm, limit)
+        state.current.take(step, limit)
 
     def _pass_over(self, fault: FaultyStepError, examples: Sequence[Any]) -> None:
         """Writes the inputs of a step that cannot be made aside, and leaves it out if it may be."""
@@ -276,8 +288,7 @@ class Trainer:
     def _mean_loss(self, items: Sequence[Any]) -> float:
         self.pipeline.model.eval()
         total, units = 0.0, 0
-        lengths = [self.pipeline.length(item) for item in items]
-        for indices in make_batches(lengths, batch_size=self.config.batch_size):
+        for indices in make_batches(self._lengths(items), batch_size=self.config.batch_size):
             loss, count = self.pipeline.loss(
                 self.pipeline.collate([items[i] for i in indices]).to(self.device)
             )
@@ -341,7 +352,8 @@ def score_examples(
     )
 
 
-def _groups(batches: list[list[int]], size: int) -> Iterator[list[list[int]]]:
+def _groups(batches: Iterable[list[int]], size: int) -> Iterator[list[list[int]]]:
     """Batches whose gradients make one update."""
-    for start in range(0, len(batches), size):
-        yield batches[start : start + size]
+    left = iter(batches)
+    while group := list(islice(left, size)):
+        yield group

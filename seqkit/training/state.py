@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from seqkit.pipeline import Scores
+
+if TYPE_CHECKING:
+    from seqkit.training.update import Step
 
 
 @dataclass
@@ -21,6 +24,8 @@ class Epoch:
         norm: Sum of the gradient's norms before clipping.
         largest_norm: The largest of them.
         clipped: Steps whose gradient was clipped.
+        real: Steps of the sequences that were read.
+        padded: The same with padding.
         seconds: Time it took so far.
     """
 
@@ -31,16 +36,20 @@ class Epoch:
     norm: float = 0.0
     largest_norm: float = 0.0
     clipped: int = 0
+    real: int = 0
+    padded: int = 0
     seconds: float = 0.0
 
-    def take(self, loss: float, units: int, norm: float, limit: float) -> None:
-        """Counts a step whose gradient had that norm, clipped where it is above the limit."""
+    def take(self, step: Step, limit: float) -> None:
+        """Counts a step, whose gradient was clipped where its norm is above the limit."""
         self.updates += 1
-        self.loss += loss
-        self.units += units
-        self.norm += norm
-        self.largest_norm = max(self.largest_norm, norm)
-        self.clipped += norm > limit
+        self.loss += step.loss
+        self.units += step.units
+        self.norm += step.norm
+        self.largest_norm = max(self.largest_norm, step.norm)
+        self.clipped += step.norm > limit
+        self.real += step.real
+        self.padded += step.padded
 
     def summary(self) -> dict[str, float]:
         """Means over its steps, for its row of history."""
@@ -50,6 +59,7 @@ class Epoch:
             "gradient_norm": self.norm / steps,
             "largest_norm": self.largest_norm,
             "clipped": self.clipped / steps,
+            "padding": 1 - self.real / self.padded if self.padded else 0.0,
         }
 
 

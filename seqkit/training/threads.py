@@ -4,26 +4,85 @@ from __future__ import annotations
 
 import ctypes
 import os
+import platform
+import statistics
 import sys
+import time
+from pathlib import Path
 
 import torch
+
+from seqkit.kept import kept
 
 SMALL = 384
 """Hidden units up to which one thread is taken. Smaller products end before a second thread has started; and where
 other programs run too, waiting for each other costs a step of 256 units more than ten times its work."""
 
+ROUNDS, STEPS, ROWS = 5, 5, 32
+"""Of a measurement: how often each number of threads has its turn, steps of the recurrence in one, rows of a batch."""
+
+GAIN = 0.8
+"""Share of the time that more threads may take at most to be chosen: a smaller gain is lost to what else runs."""
+
 
 def choose_threads(asked: int, hidden_size: int) -> int:
-    """Sets and returns torch's threads: as asked, else one for small layers and at most four for larger ones.
+    """Sets and returns torch's threads: as asked, else one for small layers and what was measured for larger ones.
 
-    Threads that wait for each other at every step of a recurrence cost more than they bring, so a number set from
-    outside (`OMP_NUM_THREADS`) is the most that is taken.
+    Threads that wait for each other at every step of a recurrence may cost more than they bring. Four are the most that
+    is tried, or a number set from outside (`OMP_NUM_THREADS`).
     """
-    available = int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1)
-    threads = asked or (1 if hidden_size <= SMALL else min(4, available))
+    most = min(4, int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1))
+    alone = most == 1 or hidden_size <= SMALL
+    threads = asked or (1 if alone else _measured(hidden_size, most))
     if threads != torch.get_num_threads():
         torch.set_num_threads(threads)
     return threads
+
+
+def _measured(hidden_size: int, most: int) -> int:
+    """The threads that were fastest when a layer of this size was first met on this machine.
+
+    Sums of other numbers of threads differ in their last digits. So it is measured once and kept, and the same training
+    gives the same result again, however busy the machine is then.
+    """
+
+    def write(folder: Path) -> None:
+        (folder / "threads").write_text(str(_fastest(hidden_size, most)), encoding="utf-8")
+
+    def read(folder: Path) -> int:
+        return int((folder / "threads").read_text(encoding="utf-8"))
+
+    machine = platform.node(), os.cpu_count(), torch.__version__
+    return kept("threads", (machine, hidden_size, most), write, read) or most
+
+
+def _fastest(hidden_size: int, most: int) -> int:
+    """The number of threads, one unless more are faster by far, of which the median step takes the least time."""
+    before = torch.get_num_threads()
+    seconds: dict[int, list[float]] = {count: [] for count in sorted({1, 2, most})}
+    for _ in range(ROUNDS):
+        for count, found in seconds.items():
+            torch.set_num_threads(count)
+            found.append(_step_seconds(hidden_size))
+    torch.set_num_threads(before)
+    best = 1
+    for count, found in seconds.items():
+        if statistics.median(found) < GAIN * statistics.median(seconds[best]):
+            best = count
+    return best
+
+
+@torch.no_grad()
+def _step_seconds(hidden_size: int) -> float:
+    """Time that some steps of a recurrence of four gates take; no random number is drawn."""
+    weight = torch.full((hidden_size, 4 * hidden_size), 1 / hidden_size)
+    state = torch.ones(ROWS, hidden_size)
+    began = 0.0
+    for step in range(1 + STEPS):
+        if step == 1:  # the first one wakes the threads
+            began = time.perf_counter()
+        state = (state @ weight).tanh()[:, :hidden_size]
+    return time.perf_counter() - began
 
 
 def keep_memory() -> bool:

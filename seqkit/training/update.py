@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from accelerate import Accelerator
@@ -26,6 +26,15 @@ class FaultyStepError(SeqkitError):
     """A step that cannot be made: its loss or gradient is no number, or one example needs more memory than there is."""
 
 
+class _Sums(NamedTuple):
+    """Of one part of a step or of several: see `Step`."""
+
+    loss: float
+    units: int
+    real: int
+    padded: int
+
+
 class _NoRoomError(Exception):
     """Memory is too small for a batch of these items."""
 
@@ -42,11 +51,15 @@ class Step:
         loss: Sum of the loss in nats.
         units: Number of units it is summed over.
         norm: Norm of the gradient of the mean loss, before clipping.
+        real: Steps of its sequences.
+        padded: The same with padding.
     """
 
     loss: float
     units: int
     norm: float
+    real: int
+    padded: int
 
 
 class LossModule(nn.Module):
@@ -133,9 +146,9 @@ class Updater:
         skips = self.config.on_fault == "skip"  # then training goes on, and no trace may be left
         buffers = [(buffer, buffer.clone()) for buffer in self.network.buffers() if skips]
         try:
-            loss, units = self._backward(batches)
+            sums = self._backward(batches)
             norm = self._clip()
-            self._check(loss, norm)
+            self._check(sums.loss, norm)
         except FaultyStepError:
             for buffer, before in buffers:
                 buffer.copy_(before)
@@ -144,7 +157,8 @@ class Updater:
         if self.average:
             self.average.update()
         self.schedule.step()
-        return Step(loss, units, norm if math.isfinite(norm) else 0.0)
+        norm = norm if math.isfinite(norm) else 0.0
+        return Step(sums.loss, sums.units, norm, sums.real, sums.padded)
 
     def halve_rates(self) -> None:
         """Halves every learning rate from now on."""
@@ -152,9 +166,8 @@ class Updater:
         for group, lr in zip(self.optimizer.param_groups, self.schedule.base_lrs, strict=True):
             group["lr"] = lr
 
-    def _backward(self, batches: Sequence[Sequence[Any]]) -> tuple[float, int]:
-        """(sum of the loss, number of units); the gradient is that of their mean. Batches that do not fit into memory
-        are halved until they do."""
+    def _backward(self, batches: Sequence[Sequence[Any]]) -> _Sums:
+        """The gradient is that of the mean loss. Batches that do not fit into memory are halved until they do."""
         while True:
             try:
                 return self._try_backward(
@@ -164,23 +177,25 @@ class Updater:
                 items = error.items
             self._make_room(items)
 
-    def _try_backward(self, parts: Sequence[Sequence[Any]]) -> tuple[float, int]:
+    def _try_backward(self, parts: Sequence[Sequence[Any]]) -> _Sums:
         self.optimizer.zero_grad()
-        total, counts = 0.0, list[int]()
+        done = list[_Sums]()
         for items in parts:
-            loss, count = self._pass(items, counts[0] if counts else 0)
-            total, counts = total + loss, [*counts, count]
-        _scale_gradients(self.network, counts[0] / sum(counts))
-        return total, sum(counts)
+            done.append(self._pass(items, done[0].units if done else 0))
+        losses, units, real, padded = zip(*done, strict=True)
+        _scale_gradients(self.network, units[0] / sum(units))
+        return _Sums(sum(losses), sum(units), sum(real), sum(padded))
 
-    def _pass(self, items: Sequence[Any], scale: int) -> tuple[float, int]:
-        """(loss, units) of a batch, whose gradient divided by `scale` (0: its units) is added.
+    def _pass(self, items: Sequence[Any], scale: int) -> _Sums:
+        """Adds the gradient of a batch's loss divided by `scale` (0: its units).
 
         Raises:
             _NoRoomError: if it does not fit into memory.
         """
         try:
-            batch = self.pipeline.collate(items).to(self.accelerator.device)
+            batch = self.pipeline.collate(items)
+            real, padded = self.pipeline.count_steps(batch)
+            batch = batch.to(self.accelerator.device)
             with self.accelerator.autocast():
                 loss, count = self.network(batch)
             scale = scale or int(count)
@@ -193,7 +208,7 @@ class Updater:
             if _is_out_of_memory(error):
                 raise _NoRoomError(items) from None
             raise
-        return float(loss.detach()), int(count)
+        return _Sums(float(loss.detach()), int(count), real, padded)
 
     def _clip(self) -> float:
         limit = self.config.clip_norm or math.inf

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -98,7 +98,7 @@ class CaptioningPipeline(Generator[CaptionedPicture, Item, PictureBatch]):
         self.codecs["target"].save(folder, "captions")
 
     def fixed_features(
-        self, inputs: Sequence[Any], on_progress: Callable[[int, int], None] | None = None
+        self, inputs: Iterable[Any], on_progress: Callable[[int, int], None] | None = None
     ) -> None:
         """Computes and keeps the features of pictures that are not in the cache yet."""
         if not self.frozen:
@@ -236,7 +236,10 @@ def fit(config: CaptioningConfig, train: Sequence[CaptionedPicture]) -> Captioni
     """
     data, model = config.data, config.model
     texts = [_plain(caption) for picture in train for caption in picture.captions]
-    codec = build_codec(data.units, texts, vocab_size=data.vocab_size, min_count=data.min_count)
+    codec = build_codec(
+        data.units, texts, vocab_size=data.vocab_size, min_count=data.min_count,
+        keep=config.training.keep_tokens,
+    )  # fmt: skip
     backbone = _build_backbone(config, model.weights)
     pipeline = CaptioningPipeline(config, codec, backbone, frozen=_is_frozen(config))
     if model.pretrained:

@@ -28,12 +28,16 @@ class LanguageData(DataConfig):
     """Whether case is dropped."""
     max_words: int = 200
     """Longer texts are cut into pieces of so many words, between blanks."""
+    stream_above: float = 200.0
+    """Size of a plain training text (.txt), in megabytes, from which on it is read from disk while training, in memory
+    that does not grow with it."""
 
     def faults(self) -> Faults:
         faults = super().faults()
         faults.at_least(self, "vocab_size", 0)
         faults.at_least(self, "min_count", 1, "occurrence")
         faults.at_least(self, "max_words", 2, "words")
+        faults.at_least(self, "stream_above", 0, "megabytes")
         return faults
 
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from seqkit.data.batch import Batch, pad
 from seqkit.data.codecs import Codec, VocabularyCodec, build_codec, load_codec
+from seqkit.data.stored_items import encoded
 from seqkit.data.vectors import start_from_vectors, vector_size
 from seqkit.data.vocabulary import Vocabulary
 from seqkit.errors import ConfigError, DataError
@@ -30,26 +31,28 @@ BOS, EOS = Vocabulary.bos_idx, Vocabulary.eos_idx
 NEVER = [Vocabulary.pad_idx, Vocabulary.unk_idx, BOS]
 """What no text goes on with."""
 
+COUNTED = 1000
+"""Texts whose units are counted at a time."""
 
-class LanguagePipeline(Pipeline[str, list[int], Batch]):
+
+Ids = list[int] | np.ndarray
+
+
+class LanguagePipeline(Pipeline[str, Ids, Batch]):
     """Text -> ids -> recurrent layers -> the next ids.
 
     Args:
         config: Settings.
         codec: Cuts texts and numbers the units.
-        frequencies: Probability of each unit in the training texts, float [vocab_size].
     """
 
     model: LanguageModel
 
-    def __init__(
-        self, config: LanguageConfig, codec: Codec, frequencies: Tensor | None = None
-    ) -> None:
+    def __init__(self, config: LanguageConfig, codec: Codec) -> None:
         self.config = config
         self.codec = codec
         model = config.model
-        if frequencies is None:  # they come with the weights
-            frequencies = torch.full((len(codec),), 1 / len(codec))
+        frequencies = torch.full((len(codec),), 1 / len(codec))  # until they are counted or loaded
         embedding = TokenEmbedding(
             "learned", len(codec), model.emb_size, init=model.init, dropout=model.embedding_dropout
         )
@@ -74,16 +77,25 @@ class LanguagePipeline(Pipeline[str, list[int], Batch]):
     def raw_input(self, example: str) -> str:
         return example
 
-    def length(self, item: list[int]) -> int:
+    def encoding(self) -> object:
+        return self.codec.identity()
+
+    def pack(self, item: Ids) -> Ids:
+        return item
+
+    def unpack(self, row: np.ndarray) -> Ids:
+        return row
+
+    def length(self, item: Ids) -> int:
         return len(item)
 
-    def collate(self, items: Sequence[list[int]]) -> Batch:
+    def collate(self, items: Sequence[Ids]) -> Batch:
         return pad(items)
 
     def loss(self, batch: Batch) -> tuple[Tensor, Tensor]:
         return self.model.loss(batch)
 
-    def predict(self, items: Sequence[list[int]], batch: Batch) -> list[Prediction]:
+    def predict(self, items: Sequence[Ids], batch: Batch) -> list[Prediction]:
         log_probs = self.model.log_probs(batch).tolist()
         steps = self.config.model.continuation
         open_ended = Batch(batch.values, batch.lengths - 1)
@@ -106,12 +118,12 @@ class LanguagePipeline(Pipeline[str, list[int], Batch]):
     def summary(self) -> dict[str, Any]:
         return {"vocabulary": len(self.codec)}
 
-    def _prediction(self, item: list[int], log_prob: float, found: list[int]) -> Prediction:
+    def _prediction(self, item: Ids, log_prob: float, found: list[int]) -> Prediction:
         mean = log_prob / (len(item) - 1)
         output = self.codec.decode(found[: found.index(EOS)] if EOS in found else found)
         detail = {
             "perplexity": round(math.exp(-mean), 4),
-            "tokens": unit_names(self.codec, item[1:-1]),
+            "tokens": unit_names(self.codec, list(item[1:-1])),
         }
         alternatives = [Alternative(output, log_prob, math.exp(mean))]
         return Prediction(None, output, log_prob, math.exp(mean), alternatives, detail, output)
@@ -135,20 +147,29 @@ def fit(config: LanguageConfig, train: Sequence[str]) -> LanguagePipeline:
         vocab_size=data.vocab_size,
         min_count=data.min_count,
         lowercase=data.lowercase,
+        keep=config.training.keep_tokens,
     )
-    counts = Counter(i for text in train for i in (*codec.encode(text), BOS, EOS))
-    frequencies = torch.tensor([float(counts[i]) for i in range(len(codec))])
-    frequencies /= frequencies.sum()
-    if not model.vectors:
-        return LanguagePipeline(config, codec, frequencies)
-    assert isinstance(codec, VocabularyCodec)
-    path = Path(model.vectors)
-    resolved = dataclasses.replace(model, emb_size=vector_size(path))
-    pipeline = LanguagePipeline(dataclasses.replace(config, model=resolved), codec, frequencies)
-    words = codec.vocabulary.ordinary()
-    embedding, scaling = pipeline.model.embedding, model.vector_scaling
-    pipeline.notes = [start_from_vectors(embedding, path, words, scaling=scaling)]
+    if model.vectors:
+        resolved = dataclasses.replace(model, emb_size=vector_size(Path(model.vectors)))
+        config = dataclasses.replace(config, model=resolved)
+    pipeline = LanguagePipeline(config, codec)
+    items = encoded(pipeline, train, config.training.keep_tokens)
+    pipeline.model.set_frequencies(_frequencies(items, len(codec)))
+    if model.vectors:
+        assert isinstance(codec, VocabularyCodec)
+        path, words = Path(model.vectors), codec.vocabulary.ordinary()
+        embedding, scaling = pipeline.model.embedding, model.vector_scaling
+        pipeline.notes = [start_from_vectors(embedding, path, words, scaling=scaling)]
     return pipeline
+
+
+def _frequencies(items: Sequence[Ids], vocab_size: int) -> Tensor:
+    """Probability of each unit, float [vocab_size]."""
+    counts = np.zeros(vocab_size, dtype=np.int64)
+    for start in range(0, len(items), COUNTED):
+        counts += np.bincount(np.concatenate(items[start : start + COUNTED]), minlength=vocab_size)
+    frequencies = torch.from_numpy(counts).float()
+    return frequencies / frequencies.sum()
 
 
 def load(config: LanguageConfig, folder: Path) -> LanguagePipeline:

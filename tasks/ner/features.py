@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from seqkit.data.vocabulary import Vocabulary
@@ -15,6 +16,9 @@ CASES = ("pad", "lower", "upper", "title", "mixed", "numeric", "digit", "other")
 
 MAX_CHARS = 50
 """Characters read of a word; of a longer one the first and the last."""
+
+NUMBERED = 50_000
+"""Different tokens whose numbers are remembered."""
 
 _DIGIT = re.compile(r"\d")
 
@@ -39,14 +43,22 @@ class WordFeatures:
     def __init__(self, words: Vocabulary, chars: Vocabulary) -> None:
         self.words = words
         self.chars = chars
+        self._numbers = lru_cache(NUMBERED)(self._number)  # most tokens of a text come again
 
     def __call__(self, tokens: Sequence[str]) -> WordIds:
         """The ids of each token."""
+        numbers = [self._numbers(token) for token in tokens]
         return WordIds(
-            self.words.ids(normal_form(token) for token in tokens),
-            [CASES.index(case_class(token)) for token in tokens],
-            [tuple(self.chars.ids(shortened(token))) for token in tokens],
+            [word for word, _, _ in numbers],
+            [case for _, case, _ in numbers],
+            [chars for _, _, chars in numbers],
         )
+
+    def _number(self, token: str) -> tuple[int, int, tuple[int, ...]]:
+        """Ids of the word, of its case and of its characters."""
+        word = self.words.index.get(normal_form(token), Vocabulary.unk_idx)
+        case = CASES.index(case_class(token))
+        return word, case, tuple(self.chars.ids(shortened(token)))
 
     def save(self, folder: Path) -> None:
         """Writes what `load` reads."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from torch import Tensor
 
-from seqkit.data.batch import pad
+from seqkit.data.batch import pad, steps_of
 from seqkit.data.tag_schemes import OUTSIDE, PREFIXES, bio_spans, from_bio, to_bio
 from seqkit.data.vectors import start_from_vectors, vector_size, words_with_vectors
 from seqkit.errors import ConfigError, DataError
@@ -123,6 +123,10 @@ class NerPipeline(Pipeline[Sentence, Item, WordBatch]):
             which=pad(which).values,
             tags=pad([item.tags or [0] * len(item.offsets) for item in items]).values,
         )
+
+    def count_steps(self, batch: WordBatch) -> tuple[int, int]:
+        """Of the sentences; the characters of words are padded by themselves."""
+        return steps_of(batch.words)
 
     def loss(self, batch: WordBatch) -> tuple[Tensor, Tensor]:
         return self.model.loss(batch), batch.words.lengths.sum()

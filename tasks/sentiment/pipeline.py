@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -36,7 +37,7 @@ _BREAK = re.compile(r"<br\s*/?>")
 class Item:
     """A text as ids, and its label's index where it has one."""
 
-    ids: list[int]
+    ids: list[int] | np.ndarray
     label: int = -1
 
 
@@ -90,6 +91,16 @@ class SentimentPipeline(Pipeline[Review, Item, TextBatch]):
                 f"Label {example.label!r} was not in the training data ({', '.join(self.labels)})."
             )
         return Item(self._ids(example.text), self.label_index[example.label])
+
+    def encoding(self) -> object:
+        data = self.config.data
+        return self.codec.identity(), self.labels, data.max_tokens, data.keep
+
+    def pack(self, item: Item) -> list[int]:
+        return [item.label, *item.ids]
+
+    def unpack(self, row: np.ndarray) -> Item:
+        return Item(row[1:], int(row[0]))
 
     def encode_input(self, raw: Any) -> Item:
         if not isinstance(raw, str):
@@ -220,13 +231,14 @@ def fit(
         raise ConfigError(
             f"`model.vectors` holds vectors of words, so `data.units` must be word or word_only, got {data.units}."
         )
-    texts = (_BREAK.sub(" ", review.text) for review in train)
+    texts = [_BREAK.sub(" ", review.text) for review in train]
     codec = build_codec(
         data.units,
         texts,
         vocab_size=data.vocab_size,
         min_count=data.min_count,
         lowercase=data.lowercase,
+        keep=config.training.keep_tokens,
     )
     if model.pretrained:
         return _pretrained(config, Pretrained.open(model.pretrained), labels)

@@ -81,8 +81,8 @@ def _read_label_splits(path: Path) -> Splits[Review]:
             return Splits(train=_labelled(read_label_folders(path)), source=str(path))
         splits = {name: _labelled(read_label_folders(folder)) for name, folder in folders.items()}
         return Splits.of(splits, str(path))
-    splits = {name: _labelled(read_label_archive(path, name)) for name in ("train", "test")}
-    return Splits.of(splits, str(path))
+    texts = read_label_archive(path, "train", "test")
+    return Splits.of({name: _labelled(part) for name, part in texts.items()}, str(path))
 
 
 def _labelled(texts: Sequence[LabelledText]) -> list[Review]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -34,8 +35,8 @@ BOS, EOS = Vocabulary.bos_idx, Vocabulary.eos_idx
 class Item:
     """A source as ids up to its end mark, and its translation between both marks where it has one."""
 
-    src: list[int]
-    tgt: list[int] = dataclasses.field(default_factory=list)
+    src: list[int] | np.ndarray
+    tgt: list[int] | np.ndarray = dataclasses.field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,17 @@ class TranslationPipeline(Generator[Pair, Item, PairBatch]):
             Item(self._read_order(src), [BOS, *tgt, EOS])
             for src, tgt in zip(sources, targets, strict=True)
         ]
+
+    def encoding(self) -> object:
+        identities = [codec.identity() for codec in self.codecs.values()]
+        return identities, self.config.data.reverse_source
+
+    def pack(self, item: Item) -> list[int]:
+        return [len(item.src), *item.src, *item.tgt]
+
+    def unpack(self, row: np.ndarray) -> Item:
+        end = 1 + int(row[0])
+        return Item(row[1:end], row[end:])
 
     def encode_input(self, raw: Any) -> Item:
         if not isinstance(raw, str):
@@ -154,7 +166,7 @@ class TranslationPipeline(Generator[Pair, Item, PairBatch]):
         if item.src == [EOS]:  # nothing to translate; a network would make something up
             detail = {"normalized_score": 0.0, "tokens": []}
             return Prediction(None, "", 0.0, 1.0, [Alternative("", 0.0, 1.0)], detail)
-        return with_source_tokens(answer, unit_names(self.codecs["source"], item.src))
+        return with_source_tokens(answer, unit_names(self.codecs["source"], list(item.src)))
 
 
 def fit(config: TranslationConfig, train: Sequence[Pair]) -> TranslationPipeline:
@@ -196,7 +208,7 @@ def _build_codec(config: TranslationConfig, texts: Sequence[str]) -> Codec:
     data = config.data
     return build_codec(
         data.units, texts, vocab_size=data.vocab_size, min_count=data.min_count,
-        lowercase=data.lowercase, joined=True,
+        lowercase=data.lowercase, joined=True, keep=config.training.keep_tokens,
     )  # fmt: skip
 
 

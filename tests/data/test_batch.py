@@ -5,12 +5,13 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from seqkit.data.batch import Batch, move, pad
+from seqkit.data.batch import Batch, move, pad, steps_of
 
 CPU = torch.device("cpu")
 META = torch.device("meta")
@@ -19,6 +20,8 @@ META = torch.device("meta")
 @given(rows=st.lists(st.lists(st.integers(0, 99), min_size=1), min_size=1, max_size=6))
 def test_the_real_steps_of_a_batch_are_the_rows_it_was_made_of(rows: list[list[int]]) -> None:
     batch = pad(rows, pad_idx=7)
+    arrays = pad([np.array(row, dtype=np.int32) for row in rows], pad_idx=7)
+    assert torch.equal(batch.values, arrays.values) and torch.equal(batch.lengths, arrays.lengths)
     assert len(batch) == len(rows)
     assert batch.values.dtype == batch.lengths.dtype == torch.int64
     assert batch.values.size(1) == max(len(row) for row in rows)
@@ -68,3 +71,19 @@ def test_a_move_changes_no_value() -> None:
 def test_real_values_are_padded_as_ids_are() -> None:
     batch = pad([[0.5, 1.5], [2.5]])
     assert batch.values.tolist() == [[0.5, 1.5], [2.5, 0.0]]
+    assert pad([[1, 0.5], []]).values.tolist() == [[1.0, 0.5], [0.0, 0.0]]
+
+
+def test_steps_are_counted_over_all_sequences_of_a_batch() -> None:
+    assert steps_of(pad([[1, 2, 3], [4], []])) == (5, 9)  # an empty row has a step
+    assert steps_of(Two(pad([[1, 2], [3]]), pad([[1, 2, 3, 4]]), torch.zeros(7))) == (7, 8)
+    assert steps_of(torch.zeros(3)) == (0, 0)
+
+
+@dataclass(frozen=True)
+class Two:
+    """A batch with sequences on two sides."""
+
+    src: Batch
+    tgt: Batch
+    labels: Tensor

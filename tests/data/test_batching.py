@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import random
 
+import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqkit.data.batching import make_batches
+from seqkit.data.batching import BlockBatches, make_batches
 
 many_lengths = st.lists(st.integers(0, 40), max_size=80)
 sizes = st.integers(1, 9)
@@ -78,3 +80,28 @@ def test_shuffled_batches_still_hold_examples_of_like_length() -> None:
     assert [max(lengths[i] for i in b) for b in batches] != sorted(
         max(lengths[i] for i in b) for b in batches
     )
+
+
+@pytest.mark.parametrize("options", [{"batch_size": 7}, {"batch_size": 1, "batch_tokens": 100}])
+@pytest.mark.parametrize("count", [1, 63, 64, 5000])
+def test_batches_of_blocks_hold_every_example_once(count: int, options: dict[str, int]) -> None:
+    lengths = np.array([1 + index * index % 37 for index in range(count)], dtype=np.int32)
+    batches = BlockBatches(lengths, seed="1 1", **options)
+    found = list(batches)
+    assert sorted(index for batch in found for index in batch) == list(range(count))
+    assert len(batches) == len(found) and list(batches) == found
+    if tokens := options.get("batch_tokens"):
+        assert all(len(batch) * max(lengths[i] for i in batch) <= tokens for batch in found)
+    else:
+        assert all(len(batch) <= 7 for batch in found)
+    if count > 64:
+        assert list(BlockBatches(lengths, seed="1 2", **options)) != found
+
+
+def test_batches_of_blocks_mix_places_far_apart_and_waste_little() -> None:
+    lengths = np.array([random.Random(i).randint(1, 100) for i in range(20_000)], dtype=np.int32)
+    batches = list(BlockBatches(lengths, batch_size=16, seed="1 1"))
+    padded = sum(len(batch) * int(lengths[batch].max()) for batch in batches)
+    assert padded < 1.1 * lengths.sum()
+    spread = [max(batch) - min(batch) for batch in batches if len(batch) == 16]
+    assert sorted(spread)[len(spread) // 10] > 5000

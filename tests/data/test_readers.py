@@ -256,8 +256,9 @@ def test_folders_and_archives_give_the_same_labelled_texts(tmp_path: Path) -> No
     files["./set/test/pos/1_9.txt"] = "Other."
     for archive in ("a.tar.gz", "a.tar"):
         path = packed(tmp_path / archive, files)
-        assert read_label_archive(path, "train") == TEXTS
-        assert read_label_archive(path, "test") == [("Other.", "pos", "")]
+        wanted = {"train": TEXTS, "test": [("Other.", "pos", "")]}
+        assert read_label_archive(path, "train", "test") == wanted
+        assert read_label_archive(path, "train") == {"train": TEXTS}
 
 
 def test_an_unknown_split_is_an_error_with_those_there_are(tmp_path: Path) -> None:
@@ -297,6 +298,6 @@ def test_faulty_archives_are_errors(tmp_path: Path) -> None:
 @pytest.mark.parametrize("split", ["train", "test"])
 def test_the_large_movie_review_archive_gives_25000_balanced_reviews(split: str) -> None:
     path = Path(os.environ["SEQKIT_DATA"]) / "imdb" / "aclImdb.tar.gz"
-    texts = read_label_archive(path, split)
+    texts = read_label_archive(path, split)[split]
     assert [text.label for text in texts] == ["neg"] * 12_500 + ["pos"] * 12_500
     assert all(text.topic.startswith("http") for text in texts)

@@ -144,6 +144,13 @@ def test_history_has_a_row_for_each_epoch_in_memory_and_on_disk(tmp_path: Path) 
     assert watcher.batches == [5, 5, 5]
 
 
+def test_the_share_of_padding_is_told(tmp_path: Path) -> None:
+    state, _ = fit(toy_pipeline(epochs=1, batch_size=len(SPLITS.train), accumulate=2), tmp_path)
+    lengths = [len(example.text) for example in SPLITS.train]
+    wanted = 1 - sum(lengths) / (len(lengths) * max(lengths))
+    assert state.history[0]["padding"] == pytest.approx(wanted)
+
+
 def test_the_losses_are_means_over_examples(tmp_path: Path) -> None:
     pipeline = toy_pipeline(epochs=1, batch_size=7, lr=1e-12)  # too low a rate to change a loss
     state, _ = fit(pipeline, tmp_path)

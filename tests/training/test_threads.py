@@ -1,0 +1,108 @@
+"""One thread for small networks; for larger ones what was measured once, and a resumed training keeps its number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+import seqkit
+from seqkit.training import threads
+from seqkit.training.checkpoint import read_checkpoint
+from seqkit.training.report import Reporter
+from seqkit.training.threads import SMALL, choose_threads
+
+from ..toy import install
+
+LARGE = SMALL + 1
+
+
+@pytest.fixture(autouse=True)
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Eight cores, and nothing measured yet."""
+    monkeypatch.setenv("SEQKIT_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setattr("os.cpu_count", lambda: 8)
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+class Clock:
+    """Steps take as long as is told, by the number of threads."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, seconds: dict[int, float]) -> None:
+        self.seconds, self.calls = seconds, 0
+        monkeypatch.setattr(threads, "_step_seconds", self)
+
+    def __call__(self, hidden_size: int) -> float:
+        self.calls += 1
+        return self.seconds[torch.get_num_threads()]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "wanted"),
+    [
+        ({1: 1.0, 2: 0.6, 4: 0.4}, 4),
+        ({1: 1.0, 2: 0.6, 4: 0.5}, 2),  # no gain worth two more threads
+        ({1: 1.0, 2: 0.9, 4: 0.85}, 1),
+        ({1: 1.0, 2: 9.0, 4: 30.0}, 1),  # a busy machine
+    ],
+)
+def test_the_threads_that_are_faster_by_far_are_taken(
+    seconds: dict[int, float], wanted: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Clock(monkeypatch, seconds)
+    assert choose_threads(0, LARGE) == wanted == torch.get_num_threads()
+
+
+def test_a_machine_is_measured_once_for_each_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock(monkeypatch, {1: 1.0, 2: 0.1, 4: 0.01})
+    assert choose_threads(0, LARGE) == 4
+    calls = clock.calls
+    clock.seconds = {1: 0.01, 2: 1.0, 4: 1.0}
+    assert choose_threads(0, LARGE) == 4 and clock.calls == calls
+    assert choose_threads(0, LARGE + 1) == 1
+
+
+def test_nothing_is_measured_where_the_choice_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock(monkeypatch, {})
+    assert choose_threads(0, SMALL) == 1
+    assert choose_threads(3, LARGE) == 3
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    assert choose_threads(0, LARGE) == 1
+    assert clock.calls == 0
+
+
+def test_a_measurement_draws_no_random_number_and_leaves_the_threads() -> None:
+    state, count = torch.get_rng_state(), torch.get_num_threads()
+    assert threads._fastest(64, 2) in (1, 2)
+    assert torch.equal(torch.get_rng_state(), state) and torch.get_num_threads() == count
+
+
+class KilledError(Exception):
+    """Stands for a kill."""
+
+
+class Killer(Reporter):
+    """Ends a training at its first batch."""
+
+    def batch_done(self, loss: float) -> None:
+        raise KilledError
+
+
+def test_a_resumed_training_keeps_its_threads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(monkeypatch)
+    monkeypatch.setattr(threads, "SMALL", 0)
+    Clock(monkeypatch, {1: 1.0, 2: 0.1, 4: 0.1})
+    with pytest.raises(KilledError):
+        seqkit.train("toy", out=tmp_path / "run", reporter=Killer())
+    checkpoint = read_checkpoint(tmp_path / "run" / "checkpoint", print)
+    assert checkpoint["threads"] == 2
+    monkeypatch.setenv("SEQKIT_CACHE", str(tmp_path / "another"))
+    Clock(monkeypatch, {1: 0.1, 2: 1.0, 4: 1.0})
+    assert seqkit.resume(tmp_path / "run").metrics["threads"] == 2
