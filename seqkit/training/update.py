@@ -15,6 +15,7 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from seqkit.errors import SeqkitError
 from seqkit.pipeline import Pipeline
+from seqkit.processes import Processes
 from seqkit.settings import TrainingConfig
 from seqkit.training.adversarial import Adversary
 from seqkit.training.averaging import MovingAverage
@@ -39,7 +40,7 @@ class Step:
     """What a step was like.
 
     Attributes:
-        loss: Sum of the loss in nats.
+        loss: Sum of the loss in nats, over all processes.
         units: Number of units it is summed over.
         norm: Norm of the gradient of the mean loss, before clipping.
     """
@@ -50,7 +51,7 @@ class Step:
 
 
 class LossModule(nn.Module):
-    """The pipeline's loss as a module's forward, so that wrappers (several processes, autocast) see it."""
+    """The pipeline's loss as a module's forward, so that the wrapper for autocast sees it."""
 
     def __init__(self, pipeline: Pipeline[Any, Any, Any]) -> None:
         super().__init__()
@@ -69,6 +70,7 @@ class Updater:
         pipeline: The network and its task.
         config: How to train.
         accelerator: Device and precision.
+        processes: Those that make the steps together.
         reporter: Who hears of it.
         steps: Steps of the whole training, for the schedule of the learning rate.
 
@@ -87,15 +89,21 @@ class Updater:
         pipeline: Pipeline[Any, Any, Any],
         config: TrainingConfig,
         accelerator: Accelerator,
+        processes: Processes,
         reporter: Reporter,
         steps: int,
     ) -> None:
         self.pipeline = pipeline
         self.config = config
         self.accelerator = accelerator
+        self.processes = processes
         self.reporter = reporter
         optimizer = build_optimizer(config, pipeline.parameter_groups(config.lr))
-        self.network, self.optimizer = accelerator.prepare(LossModule(pipeline), optimizer)
+        # Not wrapped for several processes: gradients are added up here, where their parts are known.
+        self.network = accelerator.prepare_model(
+            LossModule(pipeline), evaluation_mode=processes.size > 1
+        )
+        self.optimizer = accelerator.prepare_optimizer(optimizer)
         self.schedule = build_schedule(config, self.optimizer, steps)
         self.average = MovingAverage(pipeline.model, config.ema) if config.ema else None
         self.adversary = (
@@ -111,7 +119,6 @@ class Updater:
             "schedule": self.schedule.state_dict(),
             "scaler": scaler.state_dict() if scaler else None,
             "average": self.average.state() if self.average else None,
-            "fitting": self.fitting,
         }
 
     def restore(self, snapshot: dict[str, Any]) -> None:
@@ -122,13 +129,12 @@ class Updater:
             self.accelerator.scaler.load_state_dict(snapshot["scaler"])
         if self.average:
             self.average.set_state(snapshot["average"])
-        self.fitting = snapshot["fitting"]
 
     def step(self, batches: Sequence[Sequence[Any]]) -> Step:
-        """One step of the optimizer on the examples of some batches.
+        """One step of the optimizer on the examples of some batches, of which each process takes its share.
 
         Raises:
-            FaultyStepError: if it cannot be made; the weights are as before.
+            FaultyStepError: on all processes, if one of them cannot make it; the weights are as before.
         """
         skips = self.config.on_fault == "skip"  # then training goes on, and no trace may be left
         buffers = [(buffer, buffer.clone()) for buffer in self.network.buffers() if skips]
@@ -153,8 +159,18 @@ class Updater:
             group["lr"] = lr
 
     def _backward(self, batches: Sequence[Sequence[Any]]) -> tuple[float, int]:
-        """(sum of the loss, number of units); the gradient is that of their mean. Batches that do not fit into memory
-        are halved until they do."""
+        """(sum of the loss, number of units) over all processes; the gradient is that of their mean."""
+        own = [share for batch in batches if (share := self.processes.share(batch))]
+        found = self.processes.gather(lambda: self._own_backward(own), FaultyStepError)
+        loss, units = sum(loss for loss, _, _ in found), sum(count for _, count, _ in found)
+        _, _, scale = found[self.processes.rank]
+        _scale_gradients(self.network, scale / max(1, units))
+        self.processes.sum_gradients(self.network)
+        return loss, units
+
+    def _own_backward(self, batches: Sequence[Sequence[Any]]) -> tuple[float, int, int]:
+        """(sum of the loss, number of units, by what the gradient is divided). Batches that do not fit into memory are
+        halved until they do."""
         while True:
             try:
                 return self._try_backward(
@@ -164,14 +180,13 @@ class Updater:
                 items = error.items
             self._make_room(items)
 
-    def _try_backward(self, parts: Sequence[Sequence[Any]]) -> tuple[float, int]:
+    def _try_backward(self, parts: Sequence[Sequence[Any]]) -> tuple[float, int, int]:
         self.optimizer.zero_grad()
-        total, counts = 0.0, list[int]()
+        total, units, scale = 0.0, 0, 0
         for items in parts:
-            loss, count = self._pass(items, counts[0] if counts else 0)
-            total, counts = total + loss, [*counts, count]
-        _scale_gradients(self.network, counts[0] / sum(counts))
-        return total, sum(counts)
+            loss, count = self._pass(items, scale)
+            total, units, scale = total + loss, units + count, scale or max(1, count)
+        return total, units, scale
 
     def _pass(self, items: Sequence[Any], scale: int) -> tuple[float, int]:
         """(loss, units) of a batch, whose gradient divided by `scale` (0: its units) is added.
@@ -183,7 +198,7 @@ class Updater:
             batch = self.pipeline.collate(items).to(self.accelerator.device)
             with self.accelerator.autocast():
                 loss, count = self.network(batch)
-            scale = scale or int(count)
+            scale = scale or max(1, int(count))
             self.accelerator.backward(loss / scale)
             if self.adversary:
                 with self.adversary.attacking(), self.accelerator.autocast():
