@@ -82,8 +82,8 @@ def train(
         recipe: Name of one of the task's recipes to start from.
         config: Settings over the recipe: a YAML file or nested values.
         overwrite: Whether a run in `out` may be replaced.
-        go_on: Whether a training with the same settings that was stopped in `out` goes on instead, and one that had
-            ended counts; so it is anyway when torchrun starts a training again.
+        go_on: Whether a training with the same settings that was stopped in `out` goes on instead, and one that has
+            ended is left as it is. Under `torchrun --max-restarts` it is always so.
         reporter: Hears of progress; None keeps silent.
         settings: Single settings over all that, a section each: `model={"cell": "gru"}`.
 
@@ -121,8 +121,8 @@ def train_on(
     reporter: Reporter | None = None,
 ) -> Trained:
     """Trains on splits that are read already; `train` is the usual door."""
-    go_on = go_on or launch.restarts() > 0
-    if out is None and (go_on or launch.may_restart()):
+    go_on = go_on or launch.may_restart()
+    if go_on and out is None:
         raise ConfigError(
             "A training that may be started again needs --out: there it finds what it has done."
         )
@@ -220,6 +220,7 @@ def _trained(
 ) -> Trained:
     """Trains a pipeline whose settings and preprocessing are in the run folder, from a checkpoint or the beginning."""
     from seqkit.training.checkpoint import remove_checkpoints
+    from seqkit.training.determinism import deterministic
     from seqkit.training.loop import Trainer
 
     training = pipeline.config.training
@@ -229,18 +230,19 @@ def _trained(
     trainer = Trainer(
         pipeline, training, task.metric, path, reporter, _agreed_data(splits, processes), processes
     )
-    pipeline.model.to(trainer.device)
     examples = [example for part in (train_set, dev, splits.test) for example in part]
     raws = [pipeline.raw_input(example) for example in examples]
-    compute_features(pipeline, raws, processes, reporter.features_done)
-    facts = _facts(splits, pipeline, trainer.device, threads, processes)
-    reporter.started(facts)
-    state = trainer.fit(train_set, dev, checkpoint)
-    metrics = {
-        "task": task.name, "metric": task.metric, **facts,
-        "epochs": state.epoch, "best_epoch": state.best_epoch, "versions": versions(),
-        "train_seconds": round(state.seconds, 1), **_scored(trainer, splits.test),
-    }  # fmt: skip
+    with deterministic(training.deterministic):
+        pipeline.model.to(trainer.device)
+        compute_features(pipeline, raws, processes, reporter.features_done)
+        facts = _facts(splits, pipeline, trainer.device, threads, processes)
+        reporter.started(facts)
+        state = trainer.fit(train_set, dev, checkpoint)
+        metrics = {
+            "task": task.name, "metric": task.metric, **facts,
+            "epochs": state.epoch, "best_epoch": state.best_epoch, "versions": versions(),
+            "train_seconds": round(state.seconds, 1), **_scored(trainer, splits.test),
+        }  # fmt: skip
     if processes.is_main:
         write_metrics(path, metrics)
         draw_curves(state.history, task.metric, state.best_epoch, path / CURVES)

@@ -18,14 +18,18 @@ from typing import Any, TypeVar
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+from torch.distributed.rendezvous import rendezvous
 
 from seqkit import launch
 from seqkit.errors import SeqkitError
 
 T = TypeVar("T")
 
+MEETING = timedelta(minutes=10)
+"""How long a process waits for the others to start."""
+
 PATIENCE = timedelta(hours=1)
-"""How long a process waits for one that is alive but busy."""
+"""How long it waits for one that is alive but busy."""
 
 
 class LostContactError(SeqkitError):
@@ -159,14 +163,18 @@ def join() -> Processes:
     cores = max(1, (os.cpu_count() or 1) // launch.local_size())
     os.environ.setdefault("OMP_NUM_THREADS", str(cores))  # each process its share of the machine
     if not dist.is_initialized():
-        with _contact():
-            dist.init_process_group(_backends(), timeout=PATIENCE)
+        _connect()
     return Processes(dist.get_rank(), dist.get_world_size())
 
 
-def _backends() -> str:
-    """Gloo for tensors on the CPU, and NCCL for those on GPUs."""
-    return "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
+def _connect() -> None:
+    """Makes the group of all processes: Gloo carries tensors on the CPU, NCCL those on GPUs."""
+    backends = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
+    with _contact():
+        store, rank, size = next(rendezvous("env://", timeout=MEETING))
+        # A launcher's store outlives the processes; what those before a restart left in it is not for us.
+        store = dist.PrefixStore(f"start {launch.restarts()}", store)  # type: ignore[attr-defined]
+        dist.init_process_group(backends, store=store, rank=rank, world_size=size, timeout=PATIENCE)
 
 
 @contextmanager

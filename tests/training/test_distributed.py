@@ -13,8 +13,8 @@ import torch
 from torch import nn
 
 import seqkit
-from seqkit.errors import DataError, SeqkitError
-from seqkit.files import read_json, sha256
+from seqkit.errors import DataError
+from seqkit.files import read_json
 from seqkit.processes import join
 from seqkit.registry import get_task
 from seqkit.task import Splits
@@ -24,7 +24,7 @@ from seqkit.training.report import Reporter
 from ..together import forks, quietly, run_together
 from ..toy import ToyPipeline, ToyTask, install, toy_pipeline
 from .test_faults import limit_memory, spoil
-from .test_resume import TASKS, KilledError, Killer, result, shortened
+from .test_resume import TASKS, Killer, result, shortened
 
 pytestmark = [forks, quietly]
 
@@ -53,12 +53,10 @@ def difference(one: Path, other: Path) -> float:
 @pytest.mark.parametrize(
     ("options", "size"),
     [
-        ({}, 2),
         ({}, 3),
         ({"batch_size": 13}, 2),  # the last batch is one text: a process has none
         ({"accumulate": 2, "ema": 0.9, "average_last": 2}, 2),
-        ({"optimizer": "sgd", "momentum": 0.9, "lr": 0.1, "schedule": "plateau"}, 2),
-        ({"adversarial": 1.0, "optimizer": "nadam"}, 2),
+        ({"adversarial": 1.0, "optimizer": "sgd", "momentum": 0.9, "lr": 0.1}, 2),
     ],
 )
 def test_several_processes_learn_what_one_does(
@@ -74,7 +72,15 @@ def test_several_processes_learn_what_one_does(
     assert files[0] == files[1]
 
 
-@pytest.mark.parametrize("task", TASKS)
+UNDRAWN: dict[str, dict[str, Any]] = {
+    "ner": {"unk_prob": 0.0}, "language": {"samples": 0}, "captioning": {},
+}  # fmt: skip
+"""Settings without chance."""
+
+
+@pytest.mark.parametrize(
+    "task", [pytest.param(task, marks=[pytest.mark.slow] * (task in UNDRAWN)) for task in TASKS]
+)
 def test_every_task_learns_and_answers_the_same_with_two_processes(
     task: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -82,8 +88,14 @@ def test_every_task_learns_and_answers_the_same_with_two_processes(
     kind = type(get_task(task))
     whole_sample = kind.read
     monkeypatch.setattr(kind, "read", lambda *a: shortened(whole_sample(*a)))
-    options = {**TASKS[task], "training": {"epochs": 2, "batch_size": 15, "device": "cpu"}}
-    options["model"] = {**options["model"], "dropout": 0.0}
+    sgd = {
+        "optimizer": "sgd",
+        "lr": 0.1,
+    }  # Adam makes much of what rounding leaves of a gradient of 0
+    options = {**TASKS[task], "training": {"epochs": 2, "batch_size": 15, "device": "cpu", **sgd}}
+    options["model"] = {**options["model"], **UNDRAWN.get(task, {}), "dropout": 0.0}
+    # Its statistics are of a process' own share, and so is what it does; here it goes by those of before.
+    monkeypatch.setattr(nn.BatchNorm2d, "train", lambda norm, _=True: nn.Module.train(norm, False))
 
     def work(rank: int) -> Any:
         seqkit.train(task, out=tmp_path / ("two" if rank >= 0 else "one"), **options)
@@ -98,7 +110,7 @@ def test_every_task_learns_and_answers_the_same_with_two_processes(
     alone = work(-1)
     first, second = run_together(work)
     assert repr(first) == repr(second) == repr(alone)
-    assert difference(tmp_path / "one", tmp_path / "two") < 1e-5
+    assert difference(tmp_path / "one", tmp_path / "two") < 1e-6
 
 
 def test_dropout_differs_by_process_and_goes_on_where_it_was(tmp_path: Path) -> None:
@@ -112,7 +124,7 @@ def test_dropout_differs_by_process_and_goes_on_where_it_was(tmp_path: Path) -> 
     first, second = run_together(killed)
     assert first == "KilledError: "
     assert second.startswith("LostContactError: Process 1 of 2 lost contact")
-    assert "up to step 8 is kept; go on with: seqkit train --resume" in second
+    assert "up to step 6 is kept; go on with: seqkit train --resume" in second
     run_together(lambda _: str(seqkit.resume(tmp_path / "run")))
     assert result(tmp_path / "run") == result(tmp_path / "whole")
     train(tmp_path / "one", **options)
@@ -182,7 +194,7 @@ def test_an_error_on_one_process_is_raised_on_all(tmp_path: Path) -> None:
             return predict(items, batch)
 
         pipeline.predict = failing  # type: ignore[method-assign]
-        return score_examples(pipeline, SPLITS.test, processes=join())
+        return score_examples(pipeline, SPLITS.test, batch_size=2, processes=join())
 
     assert run_together(work) == ["SeqkitError: picture.png: not readable."] * 2
 
