@@ -16,12 +16,18 @@ def run(argv: Sequence[str]) -> int:
     check_running_flags(options)
     opened = open_run(options.run)
     from seqkit.api import load, versions
+    from seqkit.processes import join
 
     from .progress import print_scores, print_table
 
+    processes = join()
     predictor = load(opened, *options.ensemble, device=options.device, threads=options.threads)
     predictor.pipeline.set_decoding(decoding_changes(options))
-    scores = predictor.evaluate(options.data, split=options.split, batch_size=options.batch_size)
+    scores = predictor.evaluate(
+        options.data, split=options.split, batch_size=options.batch_size, processes=processes
+    )
+    if not processes.is_main:
+        return 0
     print_scores({options.split: scores.values}, scores.signature)
     for title, rows in scores.tables.items():
         print_table(title, rows)

@@ -14,6 +14,12 @@ from seqkit.config import check_setting, from_dict, iter_settings, nest, setting
 from seqkit.decoding.options import DecodingOptions
 from seqkit.errors import ConfigError, did_you_mean, nearest
 
+SHORT = {
+    "data.path": " Short: --data.",
+    "training.deterministic": " Short for true: --deterministic.",
+}
+"""What the help says of settings that have a short form too."""
+
 
 class PlainParser(argparse.ArgumentParser):
     """A parser whose mistakes are ConfigErrors, each with the nearest flag."""
@@ -98,7 +104,7 @@ def settings_parser(prog: str, usage: str, config_class: type, defaults: Any) ->
         for field in dataclasses.fields(cls):
             name = f"{section.name}.{field.name}"
             default = values[section.name][field.name]
-            about = docs.get(field.name, "") + (" Short: --data." if name == "data.path" else "")
+            about = docs.get(field.name, "") + SHORT.get(name, "")
             group.add_argument(f"--{name}", type=kinds[name], default=default, help=about)
     return parser
 
@@ -132,7 +138,9 @@ def field_docs(cls: type) -> dict[str, str]:
 
 
 def _spelt_out(word: str) -> str:
-    """`--data` is short for `--data.path`; a dash in a setting's name stands for an underscore."""
+    """The long form of `--data` and `--deterministic`; a dash in a setting's name stands for an underscore."""
+    if word == "--deterministic":
+        return "--training.deterministic=true"
     flag, equals, value = word.partition("=")
     if flag == "--data":
         flag = "--data.path"

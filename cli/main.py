@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 
 import seqkit
+from seqkit import launch
 from seqkit.errors import SeqkitError, UnknownNameError
 
 VERBS = {
@@ -32,6 +33,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit status: 0 done, 2 a mistake of the user's, 128 and the signal's number
     where one stopped it (130: Ctrl-C)."""
     argv = list(sys.argv[1:] if argv is None else argv)
+    if launch.rank() > 0:  # of several processes, the first one speaks
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
@@ -43,7 +46,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SeqkitError as error:
         return _complain(str(error))
     except KeyboardInterrupt as stop:
-        print(f"\nseqkit: {stop or 'interrupted'}", file=sys.stderr)
+        if launch.local_rank() == 0:
+            print(f"\nseqkit: {stop or 'interrupted'}", file=sys.stderr)
         return SIGNALLED + getattr(stop, "number", signal.SIGINT)
     except BrokenPipeError:
         with contextlib.suppress(OSError):  # the reader has gone: nothing left to say to it
@@ -76,7 +80,9 @@ def _verb(argv: list[str]) -> str | None:
 
 
 def _complain(message: str) -> int:
-    print(f"seqkit: error: {message}", file=sys.stderr)
+    """Says what is wrong, once a machine: what one process finds is known to all of them."""
+    if launch.local_rank() == 0:
+        print(f"seqkit: error: {message}", file=sys.stderr)
     return USAGE_ERROR
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+from seqkit import launch
 from seqkit.errors import ConfigError, DataError
 from seqkit.run import Run, open_run
 
@@ -28,12 +29,15 @@ def run(argv: Sequence[str]) -> int:
     inputs = _inputs(opened, options)
     changes = decoding_changes(options)
     from seqkit.api import load
+    from seqkit.processes import join
 
+    processes = join()
     predictor = load(opened, *options.ensemble, device=options.device, threads=options.threads)
     predictor.pipeline.set_decoding(changes)
-    with _output(options.output) as file:
+    answers = predictor.stream(inputs, batch_size=options.batch_size, processes=processes)
+    with _output(options.output if processes.is_main else None) as file:
         write = _writer(options.format, file, changes.get("nbest", 1))
-        for answer in predictor.stream(inputs, batch_size=options.batch_size):
+        for answer in answers:
             write(answer)
     return 0
 
@@ -67,6 +71,8 @@ def _inputs(opened: Run, options: argparse.Namespace) -> Iterable[Any]:
         if not path.exists():
             raise DataError(f"{path}: no such file.")
         return opened.task.inputs(path)
+    if launch.size() > 1:
+        raise ConfigError("Several processes cannot share standard input; give --input FILE.")
     if sys.stdin.isatty():
         print(
             "Reading inputs from the terminal, one a line; an end of file ends them.",

@@ -82,6 +82,11 @@ def _parser(task: Task[Any, Any], defaults: Any) -> Any:
         help=f"run folder (default: the next free runs/{task.name}-N)",
     )
     parser.add_argument("--overwrite", action="store_true", help="replace the run in --out")
+    parser.add_argument(
+        "--go-on",
+        action="store_true",
+        help="go on with the training in --out if it was stopped there, else begin it",
+    )
     parser.add_argument("--quiet", action="store_true", help="print the run folder's name only")
     return parser
 
@@ -100,6 +105,7 @@ def _train(task: Task[Any, Any], config: Any, options: Any) -> int:
             splits,
             out=options["out"],
             overwrite=options["overwrite"],
+            go_on=options["go_on"],
             reporter=reporter,
         )
     tell_ending(task, trained, quiet=options["quiet"])

@@ -6,7 +6,7 @@ import hashlib
 import platform
 import random
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,20 +14,23 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 import seqkit
+from seqkit import launch
 from seqkit.card import write_card
 from seqkit.config import from_dict, merge, nest, read_yaml, to_dict
 from seqkit.curves import draw_curves
-from seqkit.devices import device_exists
+from seqkit.devices import check_device_each, device_exists
 from seqkit.errors import ConfigError, DataError, RunError
 from seqkit.kept import update_digest
 from seqkit.pipeline import Pipeline, Scores
-from seqkit.predicting import predict_stream
+from seqkit.predicting import compute_features, predict_stream
 from seqkit.prediction import Prediction
+from seqkit.processes import ALONE, Processes, join
 from seqkit.recipes import fill_needs
 from seqkit.registry import get_task
 from seqkit.run import (
     CHECKPOINTS,
     CURVES,
+    MANIFEST,
     PREPROCESSING,
     Run,
     next_run_name,
@@ -66,6 +69,7 @@ def train(
     recipe: str | None = None,
     config: str | Path | Mapping[str, Any] | None = None,
     overwrite: bool = False,
+    go_on: bool = False,
     reporter: Reporter | None = None,
     **settings: Any,
 ) -> Trained:
@@ -79,6 +83,8 @@ def train(
         recipe: Name of one of the task's recipes to start from.
         config: Settings over the recipe: a YAML file or nested values.
         overwrite: Whether a run in `out` may be replaced.
+        go_on: Whether a training with the same settings that was stopped in `out` goes on instead, and one that has
+            ended is left as it is. Under `torchrun --max-restarts` it is always so.
         reporter: Hears of progress; None keeps silent.
         settings: Single settings over all that, a section each: `model={"cell": "gru"}`.
 
@@ -100,7 +106,9 @@ def train(
     if recipe and frame is None:
         resolved = fill_needs(resolved, chosen.recipe_needs(recipe), recipe)
     splits = chosen.read_frame(resolved, frame) if frame is not None else chosen.read(resolved)
-    return train_on(chosen, resolved, splits, out=out, overwrite=overwrite, reporter=reporter)
+    return train_on(
+        chosen, resolved, splits, out=out, overwrite=overwrite, go_on=go_on, reporter=reporter
+    )
 
 
 def train_on(
@@ -110,16 +118,31 @@ def train_on(
     *,
     out: str | Path | None = None,
     overwrite: bool = False,
+    go_on: bool = False,
     reporter: Reporter | None = None,
 ) -> Trained:
     """Trains on splits that are read already; `train` is the usual door."""
-    reporter = reporter or Reporter()
+    go_on = go_on or launch.may_restart()
+    if go_on and out is None:
+        raise ConfigError(
+            "A training that may be started again needs --out: there it finds what it has done."
+        )
+    processes = join()
+    reporter = _heard(reporter, processes)
+    path = Path(out) if out else next_run_name(task.name)
+    progress = processes.from_main(lambda: _progress(path, config) if go_on else "none")
+    if progress == "ended":
+        return Trained(path, open_run(path).metrics())
+    if progress == "stopped":
+        return _resumed(open_run(path), lambda: splits, reporter, processes)
     train_set, others = splits.get("train"), [*splits.get("dev"), *splits.test]
-    path = prepare_folder(Path(out) if out else next_run_name(task.name), overwrite=overwrite)
-    pipeline = _built(task, config, train_set, others, path)
+    path = Path(
+        processes.from_main(lambda: str(prepare_folder(path, overwrite=overwrite or go_on)))
+    )
+    pipeline = _built(task, config, train_set, others, path, processes)
     for note in (*splits.notes, *pipeline.notes):
         reporter.note(note)
-    return _trained(task, pipeline, splits, path, reporter)
+    return _trained(task, pipeline, splits, path, reporter, processes)
 
 
 def resume(run: str | Path, data: Any = None, *, reporter: Reporter | None = None) -> Trained:
@@ -134,28 +157,57 @@ def resume(run: str | Path, data: Any = None, *, reporter: Reporter | None = Non
         RunError: if the training has ended or never began.
         DataError: if the data is not what it was.
     """
+    opened, processes = open_run(run), join()
+    task, config = opened.task, opened.config
+    return _resumed(
+        opened,
+        lambda: task.read(config) if data is None else task.read_frame(config, data),
+        _heard(reporter, processes),
+        processes,
+    )
+
+
+def _progress(path: Path, config: Any) -> str:
+    """What a folder holds of a training with these settings: one that has `ended`, one that was `stopped`, or `none`.
+
+    Raises:
+        RunError: if it holds a training with other settings.
+    """
+    if not (path / MANIFEST).is_file():
+        return "none"
+    run = open_run(path)
+    if not run.is_of(config):
+        raise RunError(f"{path}: holds a training with other settings; choose another --out.")
+    if any((path / CHECKPOINTS).glob("step-*")):
+        return "stopped"
+    return "ended" if run.metrics() else "none"
+
+
+def _resumed(
+    run: Run, read: Callable[[], Splits[Any]], reporter: Reporter, processes: Processes
+) -> Trained:
+    """Goes on with a training that was stopped."""
     from seqkit.training.checkpoint import read_checkpoint
     from seqkit.training.loop import restore_network
 
-    reporter, opened = reporter or Reporter(), open_run(run)
-    task, config, path = opened.task, opened.config, opened.path
+    task, config, path = run.task, run.config, run.path
     checkpoint = read_checkpoint(path / CHECKPOINTS, reporter.note)
     if checkpoint is None:
         raise RunError(
             f"{path}: its training has ended; to train on, start another from it with `training.start_from`."
-            if opened.metrics()
+            if run.metrics()
             else f"{path}: has no checkpoint to go on from; train again."
         )
-    splits = task.read(config) if data is None else task.read_frame(config, data)
+    splits = read()
     if fingerprint(splits) != checkpoint["fingerprint"]:
         raise DataError(
             f"{splits.source}: not the data that {path} was trained on; its training cannot go on with other data."
         )
-    pipeline = task.load(config, opened.preprocessing)
+    pipeline = task.load(config, run.preprocessing)
     restore_network(pipeline.model, checkpoint)
     pipeline.prepare_training(splits.get("train"))
     reporter.note(f"Going on after step {checkpoint['state']['step']:,}.")
-    return _trained(task, pipeline, splits, path, reporter, checkpoint)
+    return _trained(task, pipeline, splits, path, reporter, processes, checkpoint)
 
 
 def _trained(
@@ -164,10 +216,12 @@ def _trained(
     splits: Splits[Any],
     path: Path,
     reporter: Reporter,
+    processes: Processes,
     checkpoint: dict[str, Any] | None = None,
 ) -> Trained:
     """Trains a pipeline whose settings and preprocessing are in the run folder, from a checkpoint or the beginning."""
     from seqkit.training.checkpoint import remove_checkpoints
+    from seqkit.training.determinism import deterministic
     from seqkit.training.loop import Trainer
 
     training = pipeline.config.training
@@ -175,24 +229,46 @@ def _trained(
     keep_memory()
     pinned = checkpoint.get("threads", 0) if checkpoint else 0  # others would round otherwise
     threads = choose_threads(pinned or training.threads, pipeline.config.model.hidden_size)
-    trainer = Trainer(pipeline, training, task.metric, path, reporter, fingerprint(splits))
-    pipeline.model.to(trainer.device)
-    examples = (example for part in (train_set, dev, splits.test) for example in part)
-    raws = (pipeline.raw_input(example) for example in examples)
-    pipeline.fixed_features(raws, reporter.features_done)
-    facts = _facts(splits, pipeline, trainer.device, threads)
-    reporter.started(facts)
-    state = trainer.fit(train_set, dev, checkpoint)
-    metrics = {
-        "task": task.name, "metric": task.metric, **facts,
-        "epochs": state.epoch, "best_epoch": state.best_epoch, "versions": versions(),
-        "train_seconds": round(state.seconds, 1), **_scored(trainer, splits.test),
-    }  # fmt: skip
-    write_metrics(path, metrics)
-    draw_curves(state.history, task.metric, state.best_epoch, path / CURVES)
-    write_card(path, task, pipeline.config, metrics, pipeline.summary())
-    remove_checkpoints(path / CHECKPOINTS)
+    trainer = Trainer(
+        pipeline, training, task.metric, path, reporter, _agreed_data(splits, processes), processes
+    )
+    with deterministic(training.deterministic):
+        pipeline.model.to(trainer.device)
+        compute_features(pipeline, (train_set, dev, splits.test), processes, reporter.features_done)
+        facts = _facts(splits, pipeline, trainer.device, threads, processes)
+        reporter.started(facts)
+        state = trainer.fit(train_set, dev, checkpoint)
+        metrics = {
+            "task": task.name, "metric": task.metric, **facts,
+            "epochs": state.epoch, "best_epoch": state.best_epoch, "versions": versions(),
+            "train_seconds": round(state.seconds, 1), **_scored(trainer, splits.test),
+        }  # fmt: skip
+    if processes.is_main:
+        write_metrics(path, metrics)
+        draw_curves(state.history, task.metric, state.best_epoch, path / CURVES)
+        write_card(path, task, pipeline.config, metrics, pipeline.summary())
+        remove_checkpoints(path / CHECKPOINTS)
     return Trained(path, metrics)
+
+
+def _heard(reporter: Reporter | None, processes: Processes) -> Reporter:
+    """The reporter of the first process; the others keep silent."""
+    return reporter if reporter and processes.is_main else Reporter()
+
+
+def _agreed_data(splits: Splits[Any], processes: Processes) -> str:
+    """The fingerprint of the data.
+
+    Raises:
+        DataError: if it is not the same for every process.
+    """
+    found = processes.gather(lambda: fingerprint(splits))
+    for rank, other in enumerate(found):
+        if other != found[0]:
+            raise DataError(
+                f"{splits.source}: process {rank} has read other data than process 0; all machines need the same files."
+            )
+    return str(found[0])
 
 
 def fingerprint(splits: Splits[Any]) -> str:
@@ -205,7 +281,12 @@ def fingerprint(splits: Splits[Any]) -> str:
 
 
 def _built(
-    task: Task[Any, Any], config: Any, train_set: Sequence[Any], others: Sequence[Any], path: Path
+    task: Task[Any, Any],
+    config: Any,
+    train_set: Sequence[Any],
+    others: Sequence[Any],
+    path: Path,
+    processes: Processes,
 ) -> Pipeline[Any, Any, Any]:
     """A pipeline whose vocabularies and settings are in the run folder already."""
     random.seed(config.training.seed)
@@ -221,9 +302,10 @@ def _built(
         pipeline = task.load(config, source.preprocessing)
         load_weights(pipeline.model, source.weights)
     pipeline.prepare_training(train_set)
-    (path / PREPROCESSING).mkdir(exist_ok=True)
-    pipeline.save(path / PREPROCESSING)
-    write_settings(path, task.name, pipeline.config)
+    if processes.is_main:
+        (path / PREPROCESSING).mkdir(exist_ok=True)
+        pipeline.save(path / PREPROCESSING)
+        write_settings(path, task.name, pipeline.config, config)
     return pipeline
 
 
@@ -277,23 +359,45 @@ class Predictor:
             return next(self.stream([inputs], batch_size=batch_size))
         return list(self.stream(inputs, batch_size=batch_size))
 
-    def stream(self, inputs: Iterable[Any], *, batch_size: int = 32) -> Iterator[Prediction]:
-        """Answers one by one in the order of the inputs, which may be without end."""
-        return predict_stream(self.pipeline, inputs, batch_size=batch_size, device=self.device)
+    def stream(
+        self, inputs: Iterable[Any], *, batch_size: int = 32, processes: Processes = ALONE
+    ) -> Iterator[Prediction]:
+        """Answers one by one in the order of the inputs, which may be without end.
 
-    def evaluate(self, data: Any = None, *, split: str = "test", batch_size: int = 32) -> Scores:
+        Args:
+            inputs: Raw inputs.
+            batch_size: Inputs a batch; the answers do not depend on it.
+            processes: Those that answer together (`seqkit.processes.join`); each is given all inputs.
+        """
+        return predict_stream(
+            self.pipeline, inputs, batch_size=batch_size, device=self.device, processes=processes
+        )
+
+    def evaluate(
+        self,
+        data: Any = None,
+        *,
+        split: str = "test",
+        batch_size: int = 32,
+        processes: Processes = ALONE,
+    ) -> Scores:
         """Scores on labelled data in the format of the training data.
 
         Args:
             data: Path or DataFrame; None is what the run was trained on.
             split: `train`, `dev` or `test`.
             batch_size: Inputs a batch.
+            processes: Those that answer together; the scores are those of one.
         """
         from seqkit.training.loop import score_examples
 
         splits = read_again(self.task, self.config, data)
         return score_examples(
-            self.pipeline, splits.get(split), batch_size=batch_size, device=self.device
+            self.pipeline,
+            splits.get(split),
+            batch_size=batch_size,
+            device=self.device,
+            processes=processes,
         )
 
     def _predict_frame(self, frame: Any, batch_size: int) -> Any:
@@ -366,12 +470,14 @@ def _facts(
     pipeline: Pipeline[Any, Any, Any],
     device: torch.device,
     threads: int,
+    processes: Processes,
 ) -> dict[str, Any]:
     parameters = sum(p.numel() for p in pipeline.model.parameters())
     sizes = {name: len(getattr(splits, name)) for name in ("train", "dev", "test")}
     return {
         "data": splits.source, "examples": sizes, "parameters": parameters,
-        "device": str(device), "threads": threads,
+        "device": device.type, "threads": threads,
+        **({"processes": processes.size} if processes.size > 1 else {}),
     }  # fmt: skip
 
 
@@ -380,4 +486,7 @@ def _device(name: str) -> torch.device:
         name = "cuda" if device_exists("cuda") else "cpu"
     if not device_exists(name):
         raise ConfigError(f"device {name}: torch finds none here; use auto or cpu.")
+    if name == "cuda" and launch.size() > 1:
+        check_device_each(name)
+        return torch.device(name, launch.local_rank())
     return torch.device(name)

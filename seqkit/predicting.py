@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 import torch
@@ -12,6 +13,7 @@ from seqkit.data.batching import make_batches
 from seqkit.errors import SeqkitError
 from seqkit.pipeline import Pipeline
 from seqkit.prediction import Prediction
+from seqkit.processes import ALONE, Processes
 
 WINDOW = 32
 """Batches' worth of inputs that are read ahead and sorted by length together."""
@@ -23,6 +25,7 @@ def predict_stream(
     *,
     batch_size: int = 32,
     device: torch.device | None = None,
+    processes: Processes = ALONE,
 ) -> Iterator[Prediction]:
     """Answers in the order of the inputs; only a window of inputs is held at a time.
 
@@ -31,9 +34,12 @@ def predict_stream(
         raws: Raw inputs, any number.
         batch_size: Inputs a batch; the answers do not depend on it.
         device: Where the network is; None is where its weights are.
+        processes: Those that answer together; each is given all inputs and gives all answers.
     """
     for window, failure in _windows(raws, WINDOW * batch_size):
-        yield from predict_window(pipeline, window, batch_size=batch_size, device=device)
+        yield from predict_window(
+            pipeline, window, batch_size=batch_size, device=device, processes=processes
+        )
         if failure is not None:
             raise failure
 
@@ -61,18 +67,42 @@ def predict_window(
     *,
     batch_size: int = 32,
     device: torch.device | None = None,
+    processes: Processes = ALONE,
 ) -> list[Prediction]:
     """Answers to a list of inputs, in its order; inputs of like length share a batch."""
     pipeline.model.eval()
     device = device or device_of(pipeline)
     items = [pipeline.encode_input(raw) for raw in raws]
-    answers: list[Prediction | None] = [None] * len(items)
-    for indices in make_batches([pipeline.length(i) for i in items], batch_size=batch_size):
+
+    def answer(indices: Sequence[int]) -> list[Prediction]:
         chosen = [items[i] for i in indices]
-        batch = pipeline.collate(chosen).to(device)
-        for index, answer in zip(indices, pipeline.predict(chosen, batch), strict=True):
-            answers[index] = dataclasses.replace(answer, input=raws[index])
-    return [answer for answer in answers if answer is not None]
+        return pipeline.predict(chosen, pipeline.collate(chosen).to(device))
+
+    batches = make_batches([pipeline.length(i) for i in items], batch_size=batch_size)
+    answers = processes.map(answer, batches, Prediction.revive_all)
+    by_index = {
+        index: dataclasses.replace(answer, input=raws[index])
+        for indices, found in zip(batches, answers, strict=True)
+        for index, answer in zip(indices, found, strict=True)
+    }
+    return [by_index[index] for index in range(len(raws))]
+
+
+def compute_features(
+    pipeline: Pipeline[Any, Any, Any],
+    parts: Sequence[Sequence[Any]],
+    processes: Processes = ALONE,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> None:
+    """Has what stays fixed for the examples of these parts computed, each process its share; then all know all."""
+
+    def raws() -> Iterator[Any]:
+        return (pipeline.raw_input(example) for part in parts for example in part)
+
+    if processes.size > 1:
+        own = islice(raws(), processes.rank, None, processes.size)
+        processes.gather(lambda: pipeline.fixed_features(own, on_progress))
+    pipeline.fixed_features(raws(), on_progress)
 
 
 def device_of(pipeline: Pipeline[Any, Any, Any]) -> torch.device:

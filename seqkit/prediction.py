@@ -62,6 +62,14 @@ class Prediction:
             **self.detail,
         }
 
+    @classmethod
+    def revive_all(cls, rows: list[dict[str, Any]]) -> list[Prediction]:
+        """Predictions from the plain values of their fields."""
+        return [
+            cls(**{**row, "alternatives": [Alternative(**a) for a in row["alternatives"]]})
+            for row in rows
+        ]
+
 
 def _rounded(value: float | None) -> float | None:
     return None if value is None else round(value, 6)

@@ -7,6 +7,7 @@ one is an error with a name and not a wrong answer; the weights carry their own 
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 import os
@@ -60,6 +61,10 @@ class Run:
     def preprocessing(self) -> Path:
         """Folder of vocabularies, tokenisers and labels."""
         return self.path / PREPROCESSING
+
+    def is_of(self, config: Any) -> bool:
+        """Whether it was begun with these settings, before data decided any of them."""
+        return bool(read_json(self.path / MANIFEST).get("asked") == settings_sum(config))
 
     def metrics(self) -> dict[str, Any]:
         """What `metrics.json` holds; empty where training has not ended."""
@@ -126,13 +131,26 @@ def next_run_name(task: str, parent: Path = Path("runs")) -> Path:
     return parent / f"{task}-{number}"
 
 
-def write_settings(path: Path, task: str, config: Any) -> None:
-    """Writes the settings and, over all files that prediction needs, the manifest; preprocessing is there already."""
+def write_settings(path: Path, task: str, config: Any, asked: Any) -> None:
+    """Writes the settings and, over all files that prediction needs, the manifest; preprocessing is there already.
+
+    Args:
+        path: The run folder.
+        task: Its task.
+        config: Settings as data has completed them.
+        asked: Settings as they were given.
+    """
     write_text(path / CONFIG, dump_yaml(to_dict(config)))
     files = [path / CONFIG, *sorted((path / PREPROCESSING).rglob("*"))]
     sums = {file.relative_to(path).as_posix(): sha256(file) for file in files if file.is_file()}
-    manifest = {"format": FORMAT, "task": task, "seqkit": seqkit.__version__, "files": sums}
+    manifest = {"format": FORMAT, "task": task, "seqkit": seqkit.__version__,
+                "asked": settings_sum(asked), "files": sums}  # fmt: skip
     write_text(path / MANIFEST, json.dumps(manifest, indent=2) + "\n")
+
+
+def settings_sum(config: Any) -> str:
+    """A sum over all settings, equal for equal ones."""
+    return hashlib.sha256(dump_yaml(to_dict(config)).encode("utf-8")).hexdigest()
 
 
 def write_metrics(path: Path, metrics: Mapping[str, Any]) -> None:

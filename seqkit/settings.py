@@ -189,9 +189,11 @@ class TrainingConfig:
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     """Where to compute; auto takes an accelerator where there is one."""
     threads: int = 0
-    """CPU threads of one operation (0: chosen by the size of the model)."""
+    """CPU threads of one operation, in each process (0: chosen by the size of the model, of its share of the cores)."""
     seed: int = 1
     """Seed of every random choice."""
+    deterministic: bool = False
+    """Whether the same seed gives the same result on a GPU too, for some speed; on a CPU it does anyway."""
 
     def __post_init__(self) -> None:
         faults = Faults("training")

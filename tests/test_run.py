@@ -235,7 +235,7 @@ def test_names_of_runs_count_up(tmp_path: Path) -> None:
 
 
 def test_settings_written_are_settings_read(tmp_path: Path) -> None:
-    write_settings(tmp_path, "toy", ToyConfig())
+    write_settings(tmp_path, "toy", ToyConfig(), ToyConfig())
     assert open_run(tmp_path).config == ToyConfig()
 
 

@@ -20,7 +20,8 @@ from seqkit.data.batching import MANY, BlockBatches, make_batches
 from seqkit.data.stored_items import StoredItems, encoded
 from seqkit.errors import RunError, SeqkitError
 from seqkit.pipeline import Pipeline, Scores
-from seqkit.predicting import predict_window
+from seqkit.predicting import compute_features, predict_window
+from seqkit.processes import ALONE, LostContactError, Processes
 from seqkit.run import CHECKPOINTS, FAULTS, WEIGHTS, write_history
 from seqkit.settings import TrainingConfig
 from seqkit.training.acceleration import build_accelerator
@@ -28,7 +29,7 @@ from seqkit.training.averaging import State, copied_state, mean_state
 from seqkit.training.checkpoint import save_checkpoint
 from seqkit.training.faults import IN_A_ROW, SPIKE, advice, write_aside
 from seqkit.training.interruption import Interrupted, Interruption
-from seqkit.training.randomness import random_states, set_random_states
+from seqkit.training.randomness import draw_apart, random_states, set_random_states
 from seqkit.training.report import Reporter
 from seqkit.training.state import Epoch, TrainingState
 from seqkit.training.update import FaultyStepError, Step, Updater
@@ -36,7 +37,7 @@ from seqkit.weights import check_names, load_weights, save_weights, unique_state
 
 
 class Trainer:
-    """Trains a pipeline's network on one device.
+    """Trains a pipeline's network, on one device or, together with other processes, on several.
 
     Args:
         pipeline: The network and its task.
@@ -45,6 +46,7 @@ class Trainer:
         folder: The run folder; history, checkpoints and the best epoch's weights are written as they come.
         reporter: Who hears of it.
         fingerprint: Of the data; checkpoints carry it.
+        processes: Those that train together, each of which has a trainer.
 
     Raises:
         ConfigError: if the device asked for is not there.
@@ -60,6 +62,7 @@ class Trainer:
         folder: Path,
         reporter: Reporter,
         fingerprint: str = "",
+        processes: Processes = ALONE,
     ) -> None:
         self.pipeline = pipeline
         self.config = config
@@ -67,6 +70,7 @@ class Trainer:
         self.folder = folder
         self.reporter = reporter
         self.fingerprint = fingerprint
+        self.processes = processes
         self.state = TrainingState()
         self.accelerator = build_accelerator(config)
         self.device = self.accelerator.device
@@ -94,7 +98,11 @@ class Trainer:
         dev_items = encoded(self.pipeline, dev, keep)
         batches, size = len(self._batches(first, 0)), self.config.accumulate
         steps = self.config.epochs * -(-batches // size)
-        self.updater = Updater(self.pipeline, self.config, self.accelerator, self.reporter, steps)
+        self.processes.copy_from_main(self.pipeline.model)
+        self.updater = Updater(
+            self.pipeline, self.config, self.accelerator, self.processes, self.reporter, steps
+        )
+        draw_apart(self.config.seed, self.processes.rank)
         if checkpoint is not None:
             self.restore(checkpoint)
         try:
@@ -109,7 +117,11 @@ class Trainer:
                     self._try_average(dev)
         except KeyboardInterrupt as stop:
             raise Interrupted(f"Stopped. {self._kept()}", self.interruption.number) from stop
-        load_weights(self.pipeline.model, self.folder / WEIGHTS)
+        except LostContactError as error:
+            raise LostContactError(f"{error} {self._kept()}") from error
+        if self.processes.is_main:
+            load_weights(self.pipeline.model, self.folder / WEIGHTS)
+        self.processes.copy_from_main(self.pipeline.model)
         return self.state
 
     def snapshot(self) -> dict[str, Any]:
@@ -123,7 +135,9 @@ class Trainer:
             "trainable": [name for name, value in model.named_parameters() if value.requires_grad],
             "updater": self.updater.snapshot(),
             "last_states": list(self.last_states),
-            "random": random_states(),
+            "processes": self.processes.gather(
+                lambda: {"random": random_states(), "fitting": self.updater.fitting}
+            ),
         }
 
     def restore(self, snapshot: dict[str, Any]) -> None:
@@ -131,8 +145,10 @@ class Trainer:
         self.state = TrainingState.of(snapshot["state"])
         self.updater.restore(snapshot["updater"])
         self.last_states.extend(snapshot["last_states"])
-        self._random = snapshot["random"]
         self._saved = self.state.step
+        if self.processes.rank < len(snapshot["processes"]):  # there may be more of them now
+            own = snapshot["processes"][self.processes.rank]
+            self._random, self.updater.fitting = own["random"], own["fitting"]
 
     def _is_over(self) -> bool:
         if self.state.epoch >= self.config.epochs:
@@ -158,11 +174,11 @@ class Trainer:
             return self.reporter.note(f"{what}, not above {best:.4f}; the best epoch stays.")
         self.reporter.note(f"{what}, above {best:.4f}; it is kept.")
         self.state.best, self.state.best_scores = value, scores
-        save_weights(self.pipeline.model, self.folder / WEIGHTS)
+        self._save_weights()
 
     def score(self, examples: Sequence[Any]) -> Scores:
         """Scores of real predictions for labelled examples."""
-        return score_examples(self.pipeline, examples, device=self.device)
+        return score_examples(self.pipeline, examples, device=self.device, processes=self.processes)
 
     def _batches(self, items: Sequence[Any], epoch: int) -> list[list[int]] | BlockBatches:
         """The epoch's batches, a function of the seed and the epoch alone."""
@@ -205,10 +221,7 @@ class Trainer:
             for _ in group:
                 self.reporter.batch_done(current.loss / max(1, current.units))
             current.seconds = time.perf_counter() - began
-            if self.interruption.number is not None:
-                self._save()
-                raise KeyboardInterrupt
-            self._save_if_due()
+            self._heed(*self.processes.largest(self.interruption.number or 0, self._is_due()))
         self._save()
 
     def _take(self, step: Step) -> None:
@@ -231,7 +244,9 @@ class Trainer:
         """Writes the inputs of a step that cannot be made aside, and leaves it out if it may be."""
         state = self.state
         inputs = [self.pipeline.raw_input(example) for example in examples]
-        aside = write_aside(self.folder / FAULTS, state.step, inputs)
+        aside = self.processes.from_main(
+            lambda: str(write_aside(self.folder / FAULTS, state.step, inputs))
+        )
         what = f"{fault} at step {state.step:,}, whose inputs stand in {aside}"
         state.faults += 1
         if self.config.on_fault == "stop":
@@ -242,21 +257,34 @@ class Trainer:
         state.current.updates += 1
         state.current.faults += 1
 
-    def _save_if_due(self) -> None:
-        """A checkpoint, if the steps or minutes between two of them are over."""
+    def _is_due(self) -> bool:
+        """Whether the steps or minutes between two checkpoints are over."""
         steps, minutes = self.config.checkpoint_steps, self.config.checkpoint_minutes
-        by_steps = steps and self.state.step % steps == 0
-        if by_steps or (minutes and time.perf_counter() - self._saved_at > 60 * minutes):
+        by_steps = steps > 0 and self.state.step % steps == 0
+        return by_steps or 0 < 60 * minutes < time.perf_counter() - self._saved_at
+
+    def _heed(self, signal: int, is_due: int) -> None:
+        """Saves and stops where a signal has come to any process, and saves where a checkpoint is due."""
+        if signal or is_due:
             self._save()
+        if signal:
+            self.interruption.number = signal
+            raise KeyboardInterrupt
 
     def _save(self) -> None:
         if self._saved == self.state.step:
             return
+        snapshot = self.snapshot()
         try:
-            save_checkpoint(self.folder / CHECKPOINTS, self.state.step, self.snapshot())
+            if self.processes.is_main:
+                save_checkpoint(self.folder / CHECKPOINTS, self.state.step, snapshot)
         except RunError as error:
             raise RunError(f"{error} {self._kept()}") from error
         self._saved, self._saved_at = self.state.step, time.perf_counter()
+
+    def _save_weights(self) -> None:
+        if self.processes.is_main:
+            save_weights(self.pipeline.model, self.folder / WEIGHTS)
 
     def _kept(self) -> str:
         """What a training that ends now leaves, in words."""
@@ -270,6 +298,7 @@ class Trainer:
         began, current = time.perf_counter(), self.state.current
         summary = current.summary()
         self.reporter.scoring("dev")
+        self.processes.copy_from_main(self.pipeline.model)  # statistics of batch norm differ
         with self.updater.average.applied() if self.updater.average else nullcontext():
             dev_loss = self._mean_loss(items)
             scores = self.score(dev)
@@ -287,13 +316,17 @@ class Trainer:
     @torch.no_grad()
     def _mean_loss(self, items: Sequence[Any]) -> float:
         self.pipeline.model.eval()
+        batches = make_batches(self._lengths(items), batch_size=self.config.batch_size)
         total, units = 0.0, 0
-        for indices in make_batches(self._lengths(items), batch_size=self.config.batch_size):
-            loss, count = self.pipeline.loss(
-                self.pipeline.collate([items[i] for i in indices]).to(self.device)
-            )
-            total, units = total + float(loss), units + int(count)
+        for loss, count in self.processes.map(
+            lambda batch: self._loss([items[i] for i in batch]), batches
+        ):
+            total, units = total + loss, units + count
         return total / max(1, units)
+
+    def _loss(self, items: Sequence[Any]) -> tuple[float, int]:
+        loss, count = self.pipeline.loss(self.pipeline.collate(items).to(self.device))
+        return float(loss), int(count)
 
     def _close_epoch(self, row: dict[str, Any], scores: Scores) -> None:
         if self.metric not in scores.values:
@@ -310,10 +343,11 @@ class Trainer:
         if is_best:
             state.best, state.best_epoch = value, state.epoch
             state.stale, state.best_scores = 0, scores
-            save_weights(self.pipeline.model, self.folder / WEIGHTS)
+            self._save_weights()
         else:
             state.stale += 1
-        write_history(self.folder, state.history)
+        if self.processes.is_main:
+            write_history(self.folder, state.history)
         self.reporter.epoch_done(row, is_best)
 
     def _follow_plateau(self) -> None:
@@ -343,13 +377,15 @@ def score_examples(
     *,
     batch_size: int = 32,
     device: torch.device | None = None,
+    processes: Processes = ALONE,
 ) -> Scores:
     """Scores of what the pipeline predicts from the raw inputs of labelled examples."""
     raws = [pipeline.raw_input(example) for example in examples]
-    pipeline.fixed_features(raws)
-    return pipeline.score(
-        examples, predict_window(pipeline, raws, batch_size=batch_size, device=device)
+    compute_features(pipeline, [examples], processes)
+    answers = predict_window(
+        pipeline, raws, batch_size=batch_size, device=device, processes=processes
     )
+    return pipeline.score(examples, answers)
 
 
 def _groups(batches: Iterable[list[int]], size: int) -> Iterator[list[list[int]]]:

@@ -15,6 +15,7 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from seqkit.errors import SeqkitError
 from seqkit.pipeline import Pipeline
+from seqkit.processes import Processes
 from seqkit.settings import TrainingConfig
 from seqkit.training.adversarial import Adversary
 from seqkit.training.averaging import MovingAverage
@@ -27,12 +28,20 @@ class FaultyStepError(SeqkitError):
 
 
 class _Sums(NamedTuple):
-    """Of one part of a step or of several: see `Step`."""
+    """Of one part of a step or of several: see `Step`; `scale` is what the gradient so far is divided by."""
 
-    loss: float
-    units: int
-    real: int
-    padded: int
+    loss: float = 0.0
+    units: int = 0
+    real: int = 0
+    padded: int = 0
+    scale: int = 0
+
+    def plus(self, part: _Sums) -> _Sums:
+        """With a further part, whose gradient is divided by the same."""
+        loss, units, real, padded, _ = self
+        return _Sums(
+            loss + part.loss, units + part.units, real + part.real, padded + part.padded, part.scale
+        )
 
 
 class _NoRoomError(Exception):
@@ -48,7 +57,7 @@ class Step:
     """What a step was like.
 
     Attributes:
-        loss: Sum of the loss in nats.
+        loss: Sum of the loss in nats, over all processes.
         units: Number of units it is summed over.
         norm: Norm of the gradient of the mean loss, before clipping.
         real: Steps of its sequences.
@@ -63,7 +72,7 @@ class Step:
 
 
 class LossModule(nn.Module):
-    """The pipeline's loss as a module's forward, so that wrappers (several processes, autocast) see it."""
+    """The pipeline's loss as a module's forward, so that the wrapper for autocast sees it."""
 
     def __init__(self, pipeline: Pipeline[Any, Any, Any]) -> None:
         super().__init__()
@@ -82,6 +91,7 @@ class Updater:
         pipeline: The network and its task.
         config: How to train.
         accelerator: Device and precision.
+        processes: Those that make the steps together.
         reporter: Who hears of it.
         steps: Steps of the whole training, for the schedule of the learning rate.
 
@@ -100,15 +110,21 @@ class Updater:
         pipeline: Pipeline[Any, Any, Any],
         config: TrainingConfig,
         accelerator: Accelerator,
+        processes: Processes,
         reporter: Reporter,
         steps: int,
     ) -> None:
         self.pipeline = pipeline
         self.config = config
         self.accelerator = accelerator
+        self.processes = processes
         self.reporter = reporter
         optimizer = build_optimizer(config, pipeline.parameter_groups(config.lr))
-        self.network, self.optimizer = accelerator.prepare(LossModule(pipeline), optimizer)
+        # Not wrapped for several processes: gradients are added up here, where their parts are known.
+        self.network = accelerator.prepare_model(
+            LossModule(pipeline), evaluation_mode=processes.size > 1
+        )
+        self.optimizer = accelerator.prepare_optimizer(optimizer)
         self.schedule = build_schedule(config, self.optimizer, steps)
         self.average = MovingAverage(pipeline.model, config.ema) if config.ema else None
         self.adversary = (
@@ -124,7 +140,6 @@ class Updater:
             "schedule": self.schedule.state_dict(),
             "scaler": scaler.state_dict() if scaler else None,
             "average": self.average.state() if self.average else None,
-            "fitting": self.fitting,
         }
 
     def restore(self, snapshot: dict[str, Any]) -> None:
@@ -135,13 +150,12 @@ class Updater:
             self.accelerator.scaler.load_state_dict(snapshot["scaler"])
         if self.average:
             self.average.set_state(snapshot["average"])
-        self.fitting = snapshot["fitting"]
 
     def step(self, batches: Sequence[Sequence[Any]]) -> Step:
-        """One step of the optimizer on the examples of some batches.
+        """One step of the optimizer on the examples of some batches, of which each process takes its share.
 
         Raises:
-            FaultyStepError: if it cannot be made; the weights are as before.
+            FaultyStepError: on all processes, if one of them cannot make it; the weights are as before.
         """
         skips = self.config.on_fault == "skip"  # then training goes on, and no trace may be left
         buffers = [(buffer, buffer.clone()) for buffer in self.network.buffers() if skips]
@@ -167,7 +181,17 @@ class Updater:
             group["lr"] = lr
 
     def _backward(self, batches: Sequence[Sequence[Any]]) -> _Sums:
-        """The gradient is that of the mean loss. Batches that do not fit into memory are halved until they do."""
+        """Sums over all processes; the gradient is that of the mean loss."""
+        own = [share for batch in batches if (share := self.processes.share(batch))]
+        found = self.processes.gather(lambda: self._own_backward(own), FaultyStepError)
+        loss, units, real, padded, _ = map(sum, zip(*found, strict=True))
+        scale = _Sums(*found[self.processes.rank]).scale
+        _scale_gradients(self.network, scale / max(1, units))
+        self.processes.sum_gradients(self.network)
+        return _Sums(loss, units, real, padded, units)
+
+    def _own_backward(self, batches: Sequence[Sequence[Any]]) -> _Sums:
+        """Sums over the batches, which are halved until they fit into memory."""
         while True:
             try:
                 return self._try_backward(
@@ -179,12 +203,10 @@ class Updater:
 
     def _try_backward(self, parts: Sequence[Sequence[Any]]) -> _Sums:
         self.optimizer.zero_grad()
-        done = list[_Sums]()
+        total = _Sums()
         for items in parts:
-            done.append(self._pass(items, done[0].units if done else 0))
-        losses, units, real, padded = zip(*done, strict=True)
-        _scale_gradients(self.network, units[0] / sum(units))
-        return _Sums(sum(losses), sum(units), sum(real), sum(padded))
+            total = total.plus(self._pass(items, total.scale))
+        return total
 
     def _pass(self, items: Sequence[Any], scale: int) -> _Sums:
         """Adds the gradient of a batch's loss divided by `scale` (0: its units).
@@ -198,7 +220,7 @@ class Updater:
             batch = batch.to(self.accelerator.device)
             with self.accelerator.autocast():
                 loss, count = self.network(batch)
-            scale = scale or int(count)
+            scale = scale or max(1, int(count))
             self.accelerator.backward(loss / scale)
             if self.adversary:
                 with self.adversary.attacking(), self.accelerator.autocast():
@@ -208,7 +230,7 @@ class Updater:
             if _is_out_of_memory(error):
                 raise _NoRoomError(items) from None
             raise
-        return _Sums(float(loss.detach()), int(count), real, padded)
+        return _Sums(float(loss.detach()), int(count), real, padded, scale)
 
     def _clip(self) -> float:
         limit = self.config.clip_norm or math.inf
