@@ -40,6 +40,9 @@ def add_running_flags(parser: argparse.ArgumentParser) -> None:
     )
     about = "CPU threads (default: chosen by the size of the network)"
     parser.add_argument("--threads", type=int, default=0, metavar="N", help=about)
+    about = "what to compute in; fewer bits are faster (default: float32)"
+    kinds = ("float32", "bf16", "int8")
+    parser.add_argument("--precision", choices=kinds, default="float32", help=about)
     group = parser.add_argument_group(
         "decoding, for tasks that generate (default: as the run was trained with)"
     )

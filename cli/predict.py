@@ -29,7 +29,10 @@ def run(argv: Sequence[str]) -> int:
     changes = decoding_changes(options)
     from seqkit.api import load
 
-    predictor = load(opened, *options.ensemble, device=options.device, threads=options.threads)
+    predictor = load(
+        opened, *options.ensemble,
+        device=options.device, threads=options.threads, precision=options.precision,
+    )  # fmt: skip
     predictor.pipeline.set_decoding(changes)
     with _output(options.output) as file:
         write = _writer(options.format, file, changes.get("nbest", 1))

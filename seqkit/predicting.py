@@ -10,6 +10,7 @@ import torch
 
 from seqkit.data.batching import make_batches
 from seqkit.errors import SeqkitError
+from seqkit.nn.precision import computing_in
 from seqkit.pipeline import Pipeline
 from seqkit.prediction import Prediction
 
@@ -23,6 +24,7 @@ def predict_stream(
     *,
     batch_size: int = 32,
     device: torch.device | None = None,
+    precision: str = "float32",
 ) -> Iterator[Prediction]:
     """Answers in the order of the inputs; only a window of inputs is held at a time.
 
@@ -31,9 +33,12 @@ def predict_stream(
         raws: Raw inputs, any number.
         batch_size: Inputs a batch; the answers do not depend on it.
         device: Where the network is; None is where its weights are.
+        precision: One that `lower_precision` has prepared the network for.
     """
     for window, failure in _windows(raws, WINDOW * batch_size):
-        yield from predict_window(pipeline, window, batch_size=batch_size, device=device)
+        yield from predict_window(
+            pipeline, window, batch_size=batch_size, device=device, precision=precision
+        )
         if failure is not None:
             raise failure
 
@@ -61,6 +66,7 @@ def predict_window(
     *,
     batch_size: int = 32,
     device: torch.device | None = None,
+    precision: str = "float32",
 ) -> list[Prediction]:
     """Answers to a list of inputs, in its order; inputs of like length share a batch."""
     pipeline.model.eval()
@@ -70,7 +76,9 @@ def predict_window(
     for indices in make_batches([pipeline.length(i) for i in items], batch_size=batch_size):
         chosen = [items[i] for i in indices]
         batch = pipeline.collate(chosen).to(device)
-        for index, answer in zip(indices, pipeline.predict(chosen, batch), strict=True):
+        with computing_in(precision, device):
+            found = pipeline.predict(chosen, batch)
+        for index, answer in zip(indices, found, strict=True):
             answers[index] = dataclasses.replace(answer, input=raws[index])
     return [answer for answer in answers if answer is not None]
 

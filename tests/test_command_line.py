@@ -142,6 +142,14 @@ def test_evaluate_scores_all_of_a_file(run: Path, tmp_path: Path) -> None:
     assert "2 texts" in json.loads((tmp_path / "s.json").read_text(encoding="utf-8"))["signature"]
 
 
+def test_a_precision_is_chosen_by_a_flag(run: Path, tmp_path: Path) -> None:
+    argv = ["--precision", "int8", "--output", str(tmp_path / "s.json")]
+    assert main(["evaluate", str(run), *argv]) == 0
+    scores = json.loads((tmp_path / "s.json").read_text(encoding="utf-8"))
+    assert scores["signature"].endswith(", precision int8")
+    assert main(["predict", str(run), "A good film.", *argv]) == 0
+
+
 def test_info_and_tasks_tell_what_there_is(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["info", str(run)]) == 0
     assert "many-to-one" in capsys.readouterr().out

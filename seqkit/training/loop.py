@@ -332,13 +332,15 @@ def score_examples(
     *,
     batch_size: int = 32,
     device: torch.device | None = None,
+    precision: str = "float32",
 ) -> Scores:
     """Scores of what the pipeline predicts from the raw inputs of labelled examples."""
     raws = [pipeline.raw_input(example) for example in examples]
     pipeline.fixed_features(raws)
-    return pipeline.score(
-        examples, predict_window(pipeline, raws, batch_size=batch_size, device=device)
+    answers = predict_window(
+        pipeline, raws, batch_size=batch_size, device=device, precision=precision
     )
+    return pipeline.score(examples, answers)
 
 
 def _groups(batches: list[list[int]], size: int) -> Iterator[list[list[int]]]:
