@@ -26,6 +26,7 @@ def run(argv: Sequence[str]) -> int:
     check_running_flags(options)
     opened = open_run(options.run)
     inputs = _inputs(opened, options)
+    batch_size = 1 if _asks_person(options) else options.batch_size
     changes = decoding_changes(options)
     from seqkit.api import load
 
@@ -36,8 +37,9 @@ def run(argv: Sequence[str]) -> int:
     predictor.pipeline.set_decoding(changes)
     with _output(options.output) as file:
         write = _writer(options.format, file, changes.get("nbest", 1))
-        for answer in predictor.stream(inputs, batch_size=options.batch_size):
+        for answer in predictor.stream(inputs, batch_size=batch_size):
             write(answer)
+            file.flush()  # who asks by a pipe waits for it
     return 0
 
 
@@ -70,12 +72,17 @@ def _inputs(opened: Run, options: argparse.Namespace) -> Iterable[Any]:
         if not path.exists():
             raise DataError(f"{path}: no such file.")
         return opened.task.inputs(path)
-    if sys.stdin.isatty():
+    if _asks_person(options):
         print(
             "Reading inputs from the terminal, one a line; an end of file ends them.",
             file=sys.stderr,
         )
     return _standard_input()
+
+
+def _asks_person(options: argparse.Namespace) -> bool:
+    """Whether inputs are typed in, so that each is to be answered before the next."""
+    return not options.inputs and options.input in (None, "-") and sys.stdin.isatty()
 
 
 def _standard_input() -> Iterator[str]:

@@ -15,7 +15,7 @@ from seqkit.pipeline import Pipeline
 from seqkit.prediction import Prediction
 
 WINDOW = 32
-"""Batches' worth of inputs that are read ahead and sorted by length together."""
+"""Batches' worth of inputs that are read ahead and sorted by length together, at most."""
 
 
 def predict_stream(
@@ -28,6 +28,9 @@ def predict_stream(
 ) -> Iterator[Prediction]:
     """Answers in the order of the inputs; only a window of inputs is held at a time.
 
+    The first window is one batch and each is twice the one before, up to `WINDOW` batches, so that first answers come
+    soon. Batches of one input need no like lengths: each is answered before the next input is read.
+
     Args:
         pipeline: Its network is put into evaluation mode.
         raws: Raw inputs, any number.
@@ -35,7 +38,7 @@ def predict_stream(
         device: Where the network is; None is where its weights are.
         precision: One that `lower_precision` has prepared the network for.
     """
-    for window, failure in _windows(raws, WINDOW * batch_size):
+    for window, failure in _windows(raws, batch_size):
         yield from predict_window(
             pipeline, window, batch_size=batch_size, device=device, precision=precision
         )
@@ -43,15 +46,18 @@ def predict_stream(
             raise failure
 
 
-def _windows(raws: Iterable[Any], size: int) -> Iterator[tuple[list[Any], SeqkitError | None]]:
+def _windows(
+    raws: Iterable[Any], batch_size: int
+) -> Iterator[tuple[list[Any], SeqkitError | None]]:
     """Lists of inputs; where reading fails, what was read before comes first, with the error."""
+    size, largest = batch_size, batch_size * (WINDOW if batch_size > 1 else 1)
     window: list[Any] = []
     try:
         for raw in raws:
             window.append(raw)
             if len(window) == size:
                 yield window, None
-                window = []
+                window, size = [], min(2 * size, largest)
     except SeqkitError as error:
         yield window, error
         return

@@ -8,7 +8,9 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from seqkit.cli.main import main
@@ -111,6 +113,24 @@ def test_predict_reads_and_writes_files_in_input_order(run: Path, tmp_path: Path
         for line in (tmp_path / "out.jsonl").read_text(encoding="utf-8").splitlines()
     ]
     assert [a["input"] for a in answers] == lines
+
+
+@pytest.mark.parametrize(("terminal", "argv"), [(True, []), (False, ["--batch-size", "1"])])
+def test_a_question_is_answered_before_the_next_is_read(
+    run: Path, terminal: bool, argv: list[str], monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    answers = []
+
+    def asked() -> Iterator[bytes]:
+        for question in (b"A good film.\n", b"A bad film.\n"):
+            yield question
+            answers.append(capsys.readouterr().out)
+
+    stdin = SimpleNamespace(buffer=asked(), isatty=lambda: terminal)
+    monkeypatch.setattr("sys.stdin", stdin)
+    assert main(["predict", str(run), *argv]) == 0
+    assert [len(answer.splitlines()) for answer in answers] == [1, 1]
 
 
 def test_answers_before_a_bad_line_are_still_written(
