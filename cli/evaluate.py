@@ -21,7 +21,10 @@ def run(argv: Sequence[str]) -> int:
     from .progress import print_scores, print_table
 
     processes = join()
-    predictor = load(opened, *options.ensemble, device=options.device, threads=options.threads)
+    predictor = load(
+        opened, *options.ensemble,
+        device=options.device, threads=options.threads, precision=options.precision,
+    )  # fmt: skip
     predictor.pipeline.set_decoding(decoding_changes(options))
     scores = predictor.evaluate(
         options.data, split=options.split, batch_size=options.batch_size, processes=processes

@@ -36,7 +36,7 @@ def add_running_flags(parser: argparse.ArgumentParser) -> None:
     """Adds the flags of every verb that runs a trained network."""
     about = "short for --decoding.beam_size"
     parser.add_argument("--beam-size", type=int, metavar="N", help=about)
-    about = "inputs a batch; answers do not depend on it (default: 32)"
+    about = "inputs a batch; with 1, each is answered before the next is read (default: 32)"
     parser.add_argument("--batch-size", type=int, default=32, metavar="N", help=about)
     about = "further run to average with; may be repeated"
     parser.add_argument("--ensemble", action="append", default=[], metavar="RUN", help=about)
@@ -46,6 +46,9 @@ def add_running_flags(parser: argparse.ArgumentParser) -> None:
     )
     about = "CPU threads (default: chosen by the size of the network)"
     parser.add_argument("--threads", type=int, default=0, metavar="N", help=about)
+    about = "what to compute in; fewer bits are faster (default: float32)"
+    kinds = ("float32", "bf16", "int8")
+    parser.add_argument("--precision", choices=kinds, default="float32", help=about)
     group = parser.add_argument_group(
         "decoding, for tasks that generate (default: as the run was trained with)"
     )

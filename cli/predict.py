@@ -27,18 +27,23 @@ def run(argv: Sequence[str]) -> int:
     check_running_flags(options)
     opened = open_run(options.run)
     inputs = _inputs(opened, options)
+    batch_size = 1 if _asks_person(options) else options.batch_size
     changes = decoding_changes(options)
     from seqkit.api import load
     from seqkit.processes import join
 
     processes = join()
-    predictor = load(opened, *options.ensemble, device=options.device, threads=options.threads)
+    predictor = load(
+        opened, *options.ensemble,
+        device=options.device, threads=options.threads, precision=options.precision,
+    )  # fmt: skip
     predictor.pipeline.set_decoding(changes)
-    answers = predictor.stream(inputs, batch_size=options.batch_size, processes=processes)
+    answers = predictor.stream(inputs, batch_size=batch_size, processes=processes)
     with _output(options.output if processes.is_main else None) as file:
         write = _writer(options.format, file, changes.get("nbest", 1))
         for answer in answers:
             write(answer)
+            file.flush()  # who asks by a pipe waits for it
     return 0
 
 
@@ -73,12 +78,17 @@ def _inputs(opened: Run, options: argparse.Namespace) -> Iterable[Any]:
         return opened.task.inputs(path)
     if launch.size() > 1:
         raise ConfigError("Several processes cannot share standard input; give --input FILE.")
-    if sys.stdin.isatty():
+    if _asks_person(options):
         print(
             "Reading inputs from the terminal, one a line; an end of file ends them.",
             file=sys.stderr,
         )
     return _standard_input()
+
+
+def _asks_person(options: argparse.Namespace) -> bool:
+    """Whether inputs are typed in, so that each is to be answered before the next."""
+    return not options.inputs and options.input in (None, "-") and sys.stdin.isatty()
 
 
 def _standard_input() -> Iterator[str]:

@@ -7,7 +7,7 @@ import platform
 import random
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ from seqkit.curves import draw_curves
 from seqkit.devices import check_device_each, device_exists
 from seqkit.errors import ConfigError, DataError, RunError
 from seqkit.kept import update_digest
+from seqkit.nn.precision import lower_precision
 from seqkit.pipeline import Pipeline, Scores
 from seqkit.predicting import compute_features, predict_stream
 from seqkit.prediction import Prediction
@@ -331,9 +332,12 @@ class Predictor:
         run: The run folder's contents, opened.
         device: `auto`, `cpu`, `cuda` or `mps`.
         threads: CPU threads (0: chosen by the size of the network).
+        precision: One of `precision.PRECISIONS`.
     """
 
-    def __init__(self, run: Run, device: str = "auto", threads: int = 0) -> None:
+    def __init__(
+        self, run: Run, device: str = "auto", threads: int = 0, precision: str = "float32"
+    ) -> None:
         self.run = run
         self.task = run.task
         self.config = run.config
@@ -342,6 +346,8 @@ class Predictor:
         load_weights(self.pipeline.model, run.weights)
         self.device = _device(device)
         self.pipeline.model.to(self.device).eval()
+        self.precision = precision
+        lower_precision(self.pipeline.model, precision)
 
     def predict(self, inputs: Any, *, batch_size: int = 32) -> Any:
         """Answers to a list of inputs, in order; for a pandas DataFrame, the frame with answer columns added.
@@ -370,8 +376,9 @@ class Predictor:
             processes: Those that answer together (`seqkit.processes.join`); each is given all inputs.
         """
         return predict_stream(
-            self.pipeline, inputs, batch_size=batch_size, device=self.device, processes=processes
-        )
+            self.pipeline, inputs, batch_size=batch_size, device=self.device,
+            processes=processes, precision=self.precision,
+        )  # fmt: skip
 
     def evaluate(
         self,
@@ -392,13 +399,13 @@ class Predictor:
         from seqkit.training.loop import score_examples
 
         splits = read_again(self.task, self.config, data)
-        return score_examples(
-            self.pipeline,
-            splits.get(split),
-            batch_size=batch_size,
-            device=self.device,
-            processes=processes,
-        )
+        scores = score_examples(
+            self.pipeline, splits.get(split), batch_size=batch_size, device=self.device,
+            processes=processes, precision=self.precision,
+        )  # fmt: skip
+        if self.precision == "float32":
+            return scores
+        return replace(scores, signature=f"{scores.signature}, precision {self.precision}")
 
     def _predict_frame(self, frame: Any, batch_size: int) -> Any:
         column = self.task.input_column(self.config)
@@ -415,7 +422,11 @@ class Predictor:
 
 
 def load(
-    run: str | Path | Run, *others: str | Path, device: str = "auto", threads: int = 0
+    run: str | Path | Run,
+    *others: str | Path,
+    device: str = "auto",
+    threads: int = 0,
+    precision: str = "float32",
 ) -> Predictor:
     """A run, ready to answer; with further runs of the same task, by the mean of their networks.
 
@@ -424,17 +435,19 @@ def load(
         others: Further run folders.
         device: `auto`, `cpu`, `cuda` or `mps`.
         threads: CPU threads (0: chosen by the size of the network).
+        precision: `float32`, `bf16` or `int8` (see `seqkit.nn.precision`). In fewer bits answers come faster; their
+            last digits then depend on how they are batched, too.
 
     >>> import seqkit
     >>> seqkit.load("runs/sentiment-1").predict(["Not bad at all."])  # doctest: +SKIP
 
     Raises:
         RunError: if a folder is no run, or is incomplete or altered.
-        ConfigError: if the runs cannot answer together.
+        ConfigError: if the runs cannot answer together, or the device cannot compute in that precision.
     """
-    first = Predictor(run if isinstance(run, Run) else open_run(run), device, threads)
+    first = Predictor(run if isinstance(run, Run) else open_run(run), device, threads, precision)
     if others:
-        rest = [Predictor(open_run(other), device, threads) for other in others]
+        rest = [Predictor(open_run(other), device, threads, precision) for other in others]
         wrong = [str(p.run.path) for p in rest if p.task.name != first.task.name]
         if wrong:
             raise ConfigError(

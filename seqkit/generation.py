@@ -15,7 +15,15 @@ from seqkit.config import from_dict, merge, to_dict
 from seqkit.data.batch import Batch, pad
 from seqkit.data.codecs import Codec
 from seqkit.data.vocabulary import SPECIALS, Vocabulary
-from seqkit.decoding import DecodingOptions, Ensemble, EnsembleState, Hypothesis, SpecialIds, decode
+from seqkit.decoding import (
+    DecodingOptions,
+    Ensemble,
+    EnsembleState,
+    Hypothesis,
+    SpecialIds,
+    StepModel,
+    decode,
+)
 from seqkit.decoding.risk import expected_agreement, profile, sentence_chrf
 from seqkit.errors import ConfigError
 from seqkit.nn.models import EncoderDecoder
@@ -125,9 +133,7 @@ class Generator(Pipeline[ExampleT, ItemT, BatchT]):
             row_ids: A number for each row that its random choices depend on, where it is sampled.
             src_lengths: Real steps of each row's memory, to cut the attention to.
         """
-        networks = [self.model, *self._others]
-        model = Ensemble(networks)
-        state = EnsembleState(tuple(network.start(src) for network in networks))
+        model, state = self._starting(src)
         device = next(self.model.parameters()).device
         options = self.decoding
         if options.method == "mbr":
@@ -144,6 +150,13 @@ class Generator(Pipeline[ExampleT, ItemT, BatchT]):
             sentence_prediction(hypotheses, self.codecs["target"], src_len)
             for hypotheses, src_len in zip(rows, src_lengths, strict=True)
         ]
+
+    def _starting(self, src: Any) -> tuple[StepModel[Any], Any]:
+        """(what scores the next unit, its state before the first): the network, or the ensemble that it is part of."""
+        if not self._others:
+            return self.model, self.model.start(src)
+        networks = [self.model, *self._others]
+        return Ensemble(networks), EnsembleState(tuple(network.start(src) for network in networks))
 
     def rewards(self, texts: Sequence[str], references: Sequence[str]) -> list[float]:
         """How good each of some sampled sentences is, given the references of their source; the default is chrF."""

@@ -11,12 +11,13 @@ import torch
 
 from seqkit.data.batching import make_batches
 from seqkit.errors import SeqkitError
+from seqkit.nn.precision import computing_in
 from seqkit.pipeline import Pipeline
 from seqkit.prediction import Prediction
 from seqkit.processes import ALONE, Processes
 
 WINDOW = 32
-"""Batches' worth of inputs that are read ahead and sorted by length together."""
+"""Batches' worth of inputs that are read ahead and sorted by length together, at most."""
 
 
 def predict_stream(
@@ -26,8 +27,12 @@ def predict_stream(
     batch_size: int = 32,
     device: torch.device | None = None,
     processes: Processes = ALONE,
+    precision: str = "float32",
 ) -> Iterator[Prediction]:
     """Answers in the order of the inputs; only a window of inputs is held at a time.
+
+    The first window is one batch and each is twice the one before, up to `WINDOW` batches, so that first answers come
+    soon. Batches of one input need no like lengths: each is answered before the next input is read.
 
     Args:
         pipeline: Its network is put into evaluation mode.
@@ -35,24 +40,33 @@ def predict_stream(
         batch_size: Inputs a batch; the answers do not depend on it.
         device: Where the network is; None is where its weights are.
         processes: Those that answer together; each is given all inputs and gives all answers.
+        precision: One that `lower_precision` has prepared the network for.
     """
-    for window, failure in _windows(raws, WINDOW * batch_size):
+    for window, failure in _windows(raws, batch_size):
         yield from predict_window(
-            pipeline, window, batch_size=batch_size, device=device, processes=processes
+            pipeline,
+            window,
+            batch_size=batch_size,
+            device=device,
+            processes=processes,
+            precision=precision,
         )
         if failure is not None:
             raise failure
 
 
-def _windows(raws: Iterable[Any], size: int) -> Iterator[tuple[list[Any], SeqkitError | None]]:
+def _windows(
+    raws: Iterable[Any], batch_size: int
+) -> Iterator[tuple[list[Any], SeqkitError | None]]:
     """Lists of inputs; where reading fails, what was read before comes first, with the error."""
+    size, largest = batch_size, batch_size * (WINDOW if batch_size > 1 else 1)
     window: list[Any] = []
     try:
         for raw in raws:
             window.append(raw)
             if len(window) == size:
                 yield window, None
-                window = []
+                window, size = [], min(2 * size, largest)
     except SeqkitError as error:
         yield window, error
         return
@@ -68,6 +82,7 @@ def predict_window(
     batch_size: int = 32,
     device: torch.device | None = None,
     processes: Processes = ALONE,
+    precision: str = "float32",
 ) -> list[Prediction]:
     """Answers to a list of inputs, in its order; inputs of like length share a batch."""
     pipeline.model.eval()
@@ -76,7 +91,9 @@ def predict_window(
 
     def answer(indices: Sequence[int]) -> list[Prediction]:
         chosen = [items[i] for i in indices]
-        return pipeline.predict(chosen, pipeline.collate(chosen).to(device))
+        batch = pipeline.collate(chosen).to(device)
+        with computing_in(precision, device):
+            return pipeline.predict(chosen, batch)
 
     batches = make_batches([pipeline.length(i) for i in items], batch_size=batch_size)
     answers = processes.map(answer, batches, Prediction.revive_all)

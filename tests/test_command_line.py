@@ -8,7 +8,9 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from seqkit.cli.main import main
@@ -113,6 +115,24 @@ def test_predict_reads_and_writes_files_in_input_order(run: Path, tmp_path: Path
     assert [a["input"] for a in answers] == lines
 
 
+@pytest.mark.parametrize(("terminal", "argv"), [(True, []), (False, ["--batch-size", "1"])])
+def test_a_question_is_answered_before_the_next_is_read(
+    run: Path, terminal: bool, argv: list[str], monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    answers = []
+
+    def asked() -> Iterator[bytes]:
+        for question in (b"A good film.\n", b"A bad film.\n"):
+            yield question
+            answers.append(capsys.readouterr().out)
+
+    stdin = SimpleNamespace(buffer=asked(), isatty=lambda: terminal)
+    monkeypatch.setattr("sys.stdin", stdin)
+    assert main(["predict", str(run), *argv]) == 0
+    assert [len(answer.splitlines()) for answer in answers] == [1, 1]
+
+
 def test_answers_before_a_bad_line_are_still_written(
     run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -140,6 +160,14 @@ def test_evaluate_scores_all_of_a_file(run: Path, tmp_path: Path) -> None:
     argv = ["--data", str(tmp_path / "new.csv"), "--output", str(tmp_path / "s.json")]
     assert main(["evaluate", str(run), *argv]) == 0
     assert "2 texts" in json.loads((tmp_path / "s.json").read_text(encoding="utf-8"))["signature"]
+
+
+def test_a_precision_is_chosen_by_a_flag(run: Path, tmp_path: Path) -> None:
+    argv = ["--precision", "int8", "--output", str(tmp_path / "s.json")]
+    assert main(["evaluate", str(run), *argv]) == 0
+    scores = json.loads((tmp_path / "s.json").read_text(encoding="utf-8"))
+    assert scores["signature"].endswith(", precision int8")
+    assert main(["predict", str(run), "A good film.", *argv]) == 0
 
 
 def test_info_and_tasks_tell_what_there_is(run: Path, capsys: pytest.CaptureFixture[str]) -> None:

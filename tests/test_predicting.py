@@ -45,19 +45,35 @@ def test_prediction_puts_the_network_into_evaluation_and_keeps_no_gradients() ->
     assert all(weight.grad is None for weight in pipeline.model.parameters())
 
 
-def test_inputs_without_end_are_answered_a_window_at_a_time() -> None:
-    read = 0
+class Endless:
+    """Inputs without end; `read` counts those that were asked for."""
 
-    def endless() -> Iterator[str]:
-        nonlocal read
+    def __init__(self) -> None:
+        self.read = 0
+
+    def __iter__(self) -> Iterator[str]:
         for text in itertools.cycle(["a", "ab", "bbb"]):
-            read += 1
+            self.read += 1
             yield text
 
-    answers = predict_stream(PIPELINE, endless(), batch_size=2)
-    first = list(itertools.islice(answers, 3))
-    assert [answer.input for answer in first] == ["a", "ab", "bbb"]
-    assert read == WINDOW * 2
+
+def test_inputs_without_end_are_answered_in_windows_that_grow_up_to_a_limit() -> None:
+    inputs, ahead = Endless(), set[int]()
+    answers = predict_stream(PIPELINE, inputs, batch_size=2)
+    for number, answer in enumerate(itertools.islice(answers, 400), start=1):
+        assert answer.input == ("a", "ab", "bbb")[(number - 1) % 3]
+        if number == 1:
+            assert inputs.read == 2
+        ahead.add(inputs.read - number)
+    assert max(ahead) == WINDOW * 2 - 1
+
+
+def test_batches_of_one_are_answered_as_they_come() -> None:
+    inputs = Endless()
+    for number, _ in enumerate(
+        itertools.islice(predict_stream(PIPELINE, inputs, batch_size=1), 5), start=1
+    ):
+        assert inputs.read == number
 
 
 def test_a_fault_in_reading_comes_after_the_answers_to_what_was_read() -> None:

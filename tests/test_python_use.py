@@ -9,6 +9,7 @@ import pytest
 
 import seqkit
 from seqkit.errors import ConfigError, DataError
+from seqkit.nn.precision import has_bfloat16
 
 TINY: dict[str, Any] = {"model": {"hidden_size": 16, "emb_size": 16}, "training": {"epochs": 2}}
 TEXTS = [
@@ -46,6 +47,19 @@ def test_answers_depend_on_nothing_but_the_input(predictor: seqkit.Predictor) ->
         assert many.score == pytest.approx(one.score, abs=1e-5)
         assert other.score == pytest.approx(one.score, abs=1e-5)
         assert many.detail["attention"] == pytest.approx(one.detail["attention"], abs=1e-5)
+
+
+def test_fewer_bits_give_nearly_the_same_answers_and_are_told_with_the_scores(
+    predictor: seqkit.Predictor,
+) -> None:
+    if not has_bfloat16(predictor.device):
+        pytest.skip("this processor computes nothing in bfloat16")
+    quick = seqkit.load(predictor.run, precision="bf16")
+    assert quick.evaluate().signature == predictor.evaluate().signature + ", precision bf16"
+    pairs = list(zip(quick.predict(TEXTS), predictor.predict(TEXTS), strict=True))
+    for less, full in pairs:
+        assert less.score == pytest.approx(full.score, abs=0.05)
+    assert any(less.score != full.score for less, full in pairs)
 
 
 def test_the_same_seed_trains_the_same_weights(tmp_path: Path) -> None:

@@ -19,6 +19,9 @@ from seqkit.decoding.hypothesis import Hypothesis, best_first
 from seqkit.decoding.options import DecodingOptions
 from seqkit.decoding.step import S, SpecialIds, StepModel
 
+FEW = 64
+"""Tokens that are looked at first for those that hold most of the probability."""
+
 
 def decode_samples(
     model: StepModel[S],
@@ -103,12 +106,34 @@ def draw_tokens(log_probs: Tensor, numbers: Tensor, options: DecodingOptions) ->
     scaled = (log_probs - log_probs.amax(dim=-1, keepdim=True)) / options.temperature
     if not options.top_k and options.top_p == 1:
         return _draw_column(torch.softmax(scaled, dim=-1), numbers)
-    num_kept = min(options.top_k or scaled.shape[1], scaled.shape[1])
-    kept, tokens = scaled.topk(num_kept)  # [rows, num_kept], falling
-    probs = torch.softmax(kept, dim=-1)
+    if options.top_k:
+        kept, tokens = scaled.topk(min(options.top_k, scaled.shape[1]))  # falling
+        probs = torch.softmax(kept, dim=-1)
+    else:
+        probs, tokens = _likeliest(torch.softmax(scaled, dim=-1), options.top_p)
     outside = probs.cumsum(dim=-1) - probs >= options.top_p
     column = _draw_column(probs.masked_fill(outside, 0.0), numbers)
     return tokens.gather(1, column.unsqueeze(1)).squeeze(1)
+
+
+def _likeliest(probs: Tensor, share: float) -> tuple[Tensor, Tensor]:
+    """The likeliest tokens of each row, as many as hold `share` of the probability in every row, and some more.
+
+    They are few as a rule, and finding them is then much less work than sorting the vocabulary.
+
+    Args:
+        probs: float [rows, vocab_size].
+        share: 0 to 1.
+
+    Returns:
+        probabilities, float [rows, num_kept], falling; tokens, int64 [rows, num_kept].
+    """
+    num_kept = min(FEW, probs.shape[1])
+    kept, tokens = probs.topk(num_kept)
+    while num_kept < probs.shape[1] and bool((kept.cumsum(dim=-1)[:, -1] < share).any()):
+        num_kept = min(4 * num_kept, probs.shape[1])
+        kept, tokens = probs.topk(num_kept)
+    return kept, tokens
 
 
 def _draw_column(probs: Tensor, numbers: Tensor) -> Tensor:

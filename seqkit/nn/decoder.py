@@ -75,6 +75,7 @@ class RecurrentState:
         memory, keys, mask: The encoder's outputs, what queries are matched with, and where they are real.
         hidden: State of the layers, each float [num_layers, rows, hidden_size].
         feed: Features of the step before, float [rows, feature_size]; used by input feeding.
+        owners: Row of the encoded batch that each row belongs to, int64 [rows].
     """
 
     memory: Tensor
@@ -82,16 +83,19 @@ class RecurrentState:
     mask: Tensor
     hidden: State
     feed: Tensor
+    owners: Tensor
 
     def select(self, rows: Tensor) -> RecurrentState:
-        """The state of the given rows, int64 [n]; rows may repeat."""
-        return RecurrentState(
-            self.memory.index_select(0, rows),
-            self.keys.index_select(0, rows),
-            self.mask.index_select(0, rows),
-            tuple(part.index_select(1, rows) for part in self.hidden),
-            self.feed.index_select(0, rows),
-        )
+        """The state of the given rows, int64 [n]; rows may repeat.
+
+        The hypotheses of a sentence share its memory, so where they only change places it is not copied.
+        """
+        owners = self.owners.index_select(0, rows)
+        memory, keys, mask = self.memory, self.keys, self.mask
+        if not torch.equal(owners, self.owners):
+            memory, keys, mask = (part.index_select(0, rows) for part in (memory, keys, mask))
+        hidden = tuple(part.index_select(1, rows) for part in self.hidden)
+        return RecurrentState(memory, keys, mask, hidden, self.feed.index_select(0, rows), owners)
 
 
 class RecurrentDecoder(nn.Module):
@@ -174,7 +178,8 @@ class RecurrentDecoder(nn.Module):
         memory = encoded.memory
         keys = memory if self.attention is None else self.attention.keys(memory)
         feed = memory.new_zeros(memory.size(0), self.feature_size)
-        return RecurrentState(memory, keys, encoded.mask, self.bridge(encoded.state), feed)
+        owners = torch.arange(memory.size(0), device=memory.device)
+        return RecurrentState(memory, keys, encoded.mask, self.bridge(encoded.state), feed, owners)
 
     def forward(
         self, tokens: Tensor, state: RecurrentState, sampling_prob: float = 0.0

@@ -378,12 +378,18 @@ def score_examples(
     batch_size: int = 32,
     device: torch.device | None = None,
     processes: Processes = ALONE,
+    precision: str = "float32",
 ) -> Scores:
     """Scores of what the pipeline predicts from the raw inputs of labelled examples."""
     raws = [pipeline.raw_input(example) for example in examples]
     compute_features(pipeline, [examples], processes)
     answers = predict_window(
-        pipeline, raws, batch_size=batch_size, device=device, processes=processes
+        pipeline,
+        raws,
+        batch_size=batch_size,
+        device=device,
+        processes=processes,
+        precision=precision,
     )
     return pipeline.score(examples, answers)
 

@@ -64,6 +64,25 @@ def test_tokens_are_drawn_as_often_as_their_probability_says(settings_, kept, po
     assert_frequencies_match(Counter(tokens.tolist()), expected)
 
 
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 10_000), top_p=st.floats(0.01, 0.999), sharpness=st.floats(0.1, 10))
+def test_the_nucleus_of_a_large_vocabulary_is_that_of_a_full_sort(
+    seed: int, top_p: float, sharpness: float
+) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    log_probs = (sharpness * torch.randn(6, 700, generator=generator)).log_softmax(dim=-1)
+    numbers = torch.rand(6, generator=generator)
+    tokens = draw_tokens(log_probs, numbers, DecodingOptions(method="sample", top_p=top_p))
+    ranked, order = log_probs.double().exp().sort(dim=-1, descending=True)
+    before = ranked.cumsum(dim=-1) - ranked
+    nucleus = ranked.masked_fill(before >= top_p, 0.0).cumsum(dim=-1)
+    for row, token in enumerate(tokens.tolist()):
+        rank = int((order[row] == token).nonzero())
+        drawn = float(numbers[row]) * float(nucleus[row, -1])
+        start = float(nucleus[row, rank - 1]) if rank else 0.0
+        assert start - 1e-5 <= drawn <= float(nucleus[row, rank]) + 1e-5
+
+
 @pytest.mark.parametrize("number", [0.0, 1.0])
 def test_numbers_at_the_ends_draw_a_token_that_has_a_probability(number: float) -> None:
     log_probs = torch.tensor([[0.0, 0.0, 0.5, 0.0, 0.5, 0.0]]).log()

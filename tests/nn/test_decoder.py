@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 
 import pytest
@@ -111,6 +112,19 @@ def test_a_selected_state_goes_on_as_its_rows_would(core: str) -> None:
     torch.testing.assert_close(picked, whole[rows])
 
 
+def test_hypotheses_that_change_places_keep_the_memory_of_their_sentence() -> None:
+    model = decoder("gru")
+    beams = torch.tensor([0, 0, 1, 1, 2, 2])
+    _, state, _ = model.step(TOKENS[:, 0][beams], model.start(encoded("gru")).select(beams))
+    swapped = state.select(torch.tensor([1, 0, 2, 2, 5, 4]))
+    assert swapped.memory is state.memory and swapped.keys is state.keys
+    rows = torch.tensor([1, 2, 4, 5, 0, 3])  # from here on no row is of the sentence it was of
+    tokens = torch.tensor([4, 5, 6, 7, 8, 9])
+    whole, _, _ = model.step(tokens, swapped)
+    moved, _, _ = model.step(tokens[rows], swapped.select(rows))
+    torch.testing.assert_close(moved, whole[rows])
+
+
 @pytest.mark.parametrize("core", CORES)
 def test_a_tied_projection_is_the_embedding(core: str) -> None:
     tied, loose = decoder(core, tied=True), decoder(core, tied=False)
@@ -139,7 +153,7 @@ def test_input_feeding_changes_what_a_later_step_sees() -> None:
     assert state.feed.shape == (3, model.feature_size)
     fed, _, _ = model.step(TOKENS[:, 1], state)
     blank = torch.zeros_like(state.feed)
-    state = type(state)(state.memory, state.keys, state.mask, state.hidden, blank)
+    state = dataclasses.replace(state, feed=blank)
     unfed, _, _ = model.step(TOKENS[:, 1], state)
     assert not torch.allclose(fed, unfed)
 
