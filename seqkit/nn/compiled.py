@@ -243,22 +243,17 @@ def gru_backward(
         add_product(grads[d, place : place + rows], w[d], outer[d, before : before + rows])
 
 
-def _places(trace: Trace) -> np.ndarray:
-    """Where the start and each step stand in the states, and where they end."""
-    return np.cumsum([0, trace.batch, *trace.ragged.sizes])
-
-
 def _arrays(*tensors: Tensor) -> list[np.ndarray]:
     return [tensor.detach().numpy() for tensor in tensors]
 
 
 def _elman(rectified: bool) -> Kernel:
     def forward(trace: Trace, w_hh: Tensor, b_hh: Tensor) -> None:
-        elman_forward(_places(trace), *_arrays(w_hh, trace.states, trace.gates), rectified)
+        elman_forward(trace.ragged.places, *_arrays(w_hh, trace.states, trace.gates), rectified)
 
     def backward(trace: Trace, w_hh: Tensor, outer: Tensor, inner: Tensor) -> tuple[Tensor, Tensor]:
         grads = torch.empty_like(trace.gates)
-        elman_backward(_places(trace), *_arrays(w_hh, trace.states, outer, grads), rectified)
+        elman_backward(trace.ragged.places, *_arrays(w_hh, trace.states, outer, grads), rectified)
         return grads, grads
 
     return Kernel(forward, backward, 1)
@@ -266,7 +261,7 @@ def _elman(rectified: bool) -> Kernel:
 
 def _lstm_forward(trace: Trace, w_hh: Tensor, b_hh: Tensor) -> None:
     traced = (trace.states, trace.cells, trace.gates, trace.extra)
-    lstm_forward(_places(trace), *_arrays(w_hh, *traced))
+    lstm_forward(trace.ragged.places, *_arrays(w_hh, *traced))
 
 
 def _lstm_backward(
@@ -274,12 +269,12 @@ def _lstm_backward(
 ) -> tuple[Tensor, Tensor]:
     grads = torch.empty_like(trace.gates)
     traced = (trace.cells, trace.gates, trace.extra)
-    lstm_backward(_places(trace), *_arrays(w_hh, *traced, outer, inner, grads))
+    lstm_backward(trace.ragged.places, *_arrays(w_hh, *traced, outer, inner, grads))
     return grads, grads
 
 
 def _gru_forward(trace: Trace, w_hh: Tensor, b_hh: Tensor) -> None:
-    gru_forward(_places(trace), *_arrays(w_hh, b_hh, trace.states, trace.gates, trace.extra))
+    gru_forward(trace.ragged.places, *_arrays(w_hh, b_hh, trace.states, trace.gates, trace.extra))
 
 
 def _gru_backward(
@@ -287,7 +282,7 @@ def _gru_backward(
 ) -> tuple[Tensor, Tensor]:
     grads, entering = torch.empty_like(trace.gates), torch.empty_like(trace.gates)
     traced = (trace.states, trace.gates, trace.extra)
-    gru_backward(_places(trace), *_arrays(w_hh, *traced, outer, grads, entering))
+    gru_backward(trace.ragged.places, *_arrays(w_hh, *traced, outer, grads, entering))
     return grads, entering
 
 

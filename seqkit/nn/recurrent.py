@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -24,7 +24,7 @@ from seqkit.nn.kernels import (
     starts_from_zero,
 )
 from seqkit.nn.padded import closing_weight, padding_behind, padding_in_front
-from seqkit.nn.ragged import Ragged
+from seqkit.nn.ragged import Ragged, rectangle
 
 
 class Recurrent(nn.RNNBase):
@@ -168,13 +168,14 @@ class Recurrent(nn.RNNBase):
     def _run(self, inputs: Tensor, lengths: Tensor | None, state: State) -> tuple[Tensor, State]:
         if lengths is not None and bool((lengths == inputs.size(1)).all()):
             lengths = None
-        full = torch.full((inputs.size(0),), inputs.size(1)) if lengths is None else lengths
+        batch, max_len, _ = inputs.shape
         kernel = self._kernel_for(inputs, lengths, state)
         if kernel == "padded":
+            full = torch.full((batch,), max_len) if lengths is None else lengths
             return self._by_layer(partial(self._run_padded, full), inputs, state)
         if kernel in ("own", "compiled"):
-            run = partial(self._run_own, walks(kernel), Ragged.of(full, inputs.size(1)))
-            return self._by_layer(run, inputs, state)
+            layout = rectangle(batch, max_len) if lengths is None else Ragged.of(lengths, max_len)
+            return self._by_layer(partial(self._run_own, walks(kernel), layout), inputs, state)
         if self.training and (self.locked or self.weight_dropout):
             return self._by_layer(partial(self._run_torch, lengths), inputs, state)
         return self._run_torch(lengths, None, inputs, state)
@@ -226,10 +227,10 @@ class Recurrent(nn.RNNBase):
         batch, max_len, _ = inputs.shape
         flat = inputs.reshape(batch * max_len, -1)
         places = [ragged.forwards, ragged.backwards][: self.num_directions]
-        stacked = [torch.stack(kind) for kind in zip(*self._weights_of(layer), strict=True)]
+        stacked = [stack(kind) for kind in zip(*self._weights_of(layer), strict=True)]
         result, *final = run_layer(
             self.mode,
-            torch.stack([flat.index_select(0, place) for place in places]),
+            stack([flat.index_select(0, place) for place in places]),
             ragged,
             tuple(part.index_select(1, ragged.order) for part in state),
             (stacked[0], stacked[1], stacked[2], stacked[3]),
@@ -316,6 +317,11 @@ class Recurrent(nn.RNNBase):
 
 
 _WEIGHTS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+
+
+def stack(parts: Sequence[Tensor]) -> Tensor:
+    """One tensor a direction as [dirs, ...], without a copy where there is one direction."""
+    return torch.stack(list(parts)) if len(parts) > 1 else parts[0].unsqueeze(0)
 
 
 def walks(kernel: str) -> Mapping[str, Kernel]:
