@@ -12,7 +12,7 @@ or 4. Gate order is torch's: r, z, n and i, f, g, o.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -92,6 +92,7 @@ def run_layer(
     ragged: Ragged,
     start: tuple[Tensor, ...],
     weights: tuple[Tensor, Tensor, Tensor, Tensor],
+    kernels: Mapping[str, Kernel] | None = None,
 ) -> tuple[Tensor, ...]:
     """One recurrent layer in one or both directions.
 
@@ -102,13 +103,14 @@ def run_layer(
         start: Hidden (and cell) state, each float [dirs, batch, hidden], rows in the order of `ragged`.
         weights: `weight_ih` [dirs, gates * hidden, input_size], `weight_hh` [dirs, gates * hidden, hidden], and both
             biases [dirs, gates * hidden].
+        kernels: Who walks, by mode; None is `BY_MODE`.
 
     Returns:
         Outputs, float [dirs, total, hidden]; final hidden (and cell) state as `start`.
     """
     full = (part.to(weights[0].dtype) for part in (inputs, *weights, *start))
     with exact(inputs.device):  # small errors add up over the steps
-        result: tuple[Tensor, ...] = _Layer.apply(mode, ragged, *full)
+        result: tuple[Tensor, ...] = _Layer.apply((kernels or BY_MODE)[mode], mode, ragged, *full)
     return result
 
 
@@ -117,10 +119,10 @@ class _Layer(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, mode: str, ragged: Ragged, inputs: Tensor,
+        ctx: Any, kernel: Kernel, mode: str, ragged: Ragged, inputs: Tensor,
         w_ih: Tensor, w_hh: Tensor, b_ih: Tensor, b_hh: Tensor, *start: Tensor,
     ) -> tuple[Tensor, ...]:  # fmt: skip
-        kernel, hidden = BY_MODE[mode], w_hh.size(2)
+        hidden = w_hh.size(2)
         states, *cells = (_with_room(part, ragged) for part in start)
         joined = mode != "GRU"  # GRU's candidate scales its recurrent part, bias included
         bias = b_ih + b_hh if joined else b_ih
@@ -150,9 +152,9 @@ class _Layer(torch.autograd.Function):
         g_wih = torch.bmm(entering.transpose(1, 2), inputs)
         g_bhh = recurrent.sum(dim=1)
         g_bih = entering.sum(dim=1)
-        g_inputs = torch.bmm(entering, w_ih) if ctx.needs_input_grad[2] else None
+        g_inputs = torch.bmm(entering, w_ih) if ctx.needs_input_grad[3] else None
         starts = [grad[:, : trace.batch] for grad in grads]
-        return None, None, g_inputs, g_wih, g_whh, g_bih, g_bhh, *starts
+        return None, None, None, g_inputs, g_wih, g_whh, g_bih, g_bhh, *starts
 
 
 def _with_room(start: Tensor, ragged: Ragged) -> Tensor:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import platform
 from contextlib import AbstractContextManager, nullcontext
+from functools import cache
+from importlib.util import find_spec
 
 import torch
 from torch import Tensor
 
+from seqkit.errors import ConfigError, UnknownNameError
 from seqkit.nn.cells import State
 
-KERNELS = ("auto", "own", "padded", "torch")
-"""What may be asked for: the choice of `fastest_kernel`, our own (`bptt.py`), torch's LSTM over padded rows
-(`padded.py`), or torch's over packed rows."""
+KERNELS = ("auto", "own", "compiled", "padded", "torch")
+"""What may be asked for: the choice of `fastest_kernel`, our own (`bptt.py`), the same as machine code (`compiled.py`),
+torch's LSTM over padded rows (`padded.py`), or torch's over packed rows."""
 
 FAST_LSTM = bool(torch._C._has_mkldnn) and platform.machine() in ("x86_64", "AMD64")
 """Whether oneDNN's LSTM is there, and in the form that is made for this processor."""
@@ -20,9 +23,12 @@ FAST_LSTM = bool(torch._C._has_mkldnn) and platform.machine() in ("x86_64", "AMD
 FULL_ENOUGH = 0.8
 """Share of real steps in a batch above which oneDNN's LSTM over all steps beats ours over the real ones."""
 
+COMPILED_UP_TO = 256
+"""Hidden units up to which machine code beats our own torch calls: larger weights leave the processor's cache."""
+
 
 def fastest_kernel(cell: str, inputs: Tensor, lengths: Tensor | None, state: State) -> str:
-    """`own`, `padded` or `torch`.
+    """`own`, `compiled`, `padded` or `torch`.
 
     Args:
         cell: Name of the cell.
@@ -41,7 +47,36 @@ def fastest_kernel(cell: str, inputs: Tensor, lengths: Tensor | None, state: Sta
         full_enough = lengths is None or int(lengths.sum()) >= FULL_ENOUGH * steps
         if full_enough and starts_from_zero(state):
             return "padded"
-    return "own" if learning else "torch"
+    if not learning:
+        return "torch"  # no gain on the first sentence, as numba takes a while to start
+    return "compiled" if state[0].size(2) <= COMPILED_UP_TO and has_numba() else "own"
+
+
+@cache
+def has_numba() -> bool:
+    """Whether the extra `compiled` is installed."""
+    return find_spec("numba") is not None
+
+
+def compiles_for(weight: Tensor) -> bool:
+    """Whether machine code can run a layer of such weights: numpy knows their numbers."""
+    return weight.device.type == "cpu" and weight.dtype in (torch.float32, torch.float64)
+
+
+def check_kernel(kernel: str, cell: str) -> None:
+    """Refuses a kernel that is unknown, not for this cell, or not installed.
+
+    Raises:
+        UnknownNameError, ConfigError: saying which.
+    """
+    if kernel not in KERNELS:
+        raise UnknownNameError("kernel", kernel, KERNELS)
+    if kernel == "padded" and cell != "lstm":
+        raise ConfigError(f"The kernel `padded` is for lstm; {cell} needs another one.")
+    if kernel == "compiled" and not has_numba():
+        raise ConfigError(
+            "The kernel `compiled` needs numba, which is not installed: pip install numba"
+        )
 
 
 def starts_from_zero(state: State) -> bool:

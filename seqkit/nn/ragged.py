@@ -7,7 +7,9 @@ It is the layout of torch's `PackedSequence`, with the indices that lead into it
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -32,6 +34,11 @@ class Ragged:
     previous: Tensor
     last: Tensor
 
+    @cached_property
+    def places(self) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+        """Where the start and each step begin in [batch start states, total steps], and where the last one ends."""
+        return np.cumsum([0, len(self.order), *self.sizes], dtype=np.int64)
+
     @classmethod
     def of(cls, lengths: Tensor, max_len: int) -> Ragged:
         """The layout for lengths int64 [batch] on the CPU, 0 to max_len."""
@@ -50,3 +57,10 @@ class Ragged:
         last = torch.where(ordered > 0, ends, torch.arange(batch))
         backwards = start + ordered[row] - 1 - step
         return cls(sizes.tolist(), order, start + step, backwards, before, last)
+
+
+@lru_cache(maxsize=16)
+def rectangle(batch: int, steps: int) -> Ragged:
+    """The layout of rows of one length, kept, as most batches of long texts are cut to the same one."""
+    with torch.inference_mode(False):  # also for a later batch that learns
+        return Ragged.of(torch.full((batch,), steps), steps)

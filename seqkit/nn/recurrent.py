@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -10,14 +10,21 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
-from seqkit.errors import ConfigError, ShapeError, UnknownNameError
-from seqkit.nn.bptt import run_layer
+from seqkit.errors import ConfigError, ShapeError
+from seqkit.nn.bptt import BY_MODE, Kernel, run_layer
 from seqkit.nn.cells import State, get_cell
 from seqkit.nn.dropout import build_dropout
 from seqkit.nn.initialisation import initialise_recurrent
-from seqkit.nn.kernels import KERNELS, exact, fastest_kernel, lstm_dtype, starts_from_zero
+from seqkit.nn.kernels import (
+    check_kernel,
+    compiles_for,
+    exact,
+    fastest_kernel,
+    lstm_dtype,
+    starts_from_zero,
+)
 from seqkit.nn.padded import closing_weight, padding_behind, padding_in_front
-from seqkit.nn.ragged import Ragged
+from seqkit.nn.ragged import Ragged, rectangle
 
 
 class Recurrent(nn.RNNBase):
@@ -40,10 +47,12 @@ class Recurrent(nn.RNNBase):
         weight_dropout: Share of recurrent weights zeroed for a whole batch, in training (Merity et al. 2018,
             https://arxiv.org/abs/1708.02182).
         kernel: Who computes, one of `kernels.KERNELS`. `padded` is for an LSTM; it needs rows that start from a zero
-            state, and is `torch` for others.
+            state, and is `torch` for others; `compiled` needs numba and is `own` where it cannot be (not on a CPU, or
+            in half precision).
 
     Raises:
-        ConfigError: if `tbptt_steps` is asked for in both directions, or `padded` of another cell than an LSTM.
+        ConfigError: if `tbptt_steps` is asked for in both directions, or a kernel that is not for this cell or not
+            installed.
         UnknownNameError: if the cell or the kernel is unknown.
 
     >>> layer = Recurrent("gru", 4, 8, bidirectional=True)
@@ -67,15 +76,12 @@ class Recurrent(nn.RNNBase):
         weight_dropout: float = 0.0,
         kernel: str = "auto",
     ) -> None:
-        if kernel not in KERNELS:
-            raise UnknownNameError("kernel", kernel, KERNELS)
+        check_kernel(kernel, cell)
         if tbptt_steps and bidirectional:
             raise ConfigError(
                 "`tbptt_steps` carries a state forwards, so it needs `bidirectional` to be false."
             )
         self.cell = get_cell(cell)
-        if kernel == "padded" and self.cell.name != "lstm":
-            raise ConfigError(f"The kernel `padded` is for lstm; {cell} needs another one.")
         between = dropout if num_layers > 1 else 0.0
         super().__init__(
             self.cell.mode, input_size, hidden_size, num_layers,
@@ -162,22 +168,27 @@ class Recurrent(nn.RNNBase):
     def _run(self, inputs: Tensor, lengths: Tensor | None, state: State) -> tuple[Tensor, State]:
         if lengths is not None and bool((lengths == inputs.size(1)).all()):
             lengths = None
-        full = torch.full((inputs.size(0),), inputs.size(1)) if lengths is None else lengths
+        batch, max_len, _ = inputs.shape
         kernel = self._kernel_for(inputs, lengths, state)
         if kernel == "padded":
+            full = torch.full((batch,), max_len) if lengths is None else lengths
             return self._by_layer(partial(self._run_padded, full), inputs, state)
-        if kernel == "own":
-            ragged = Ragged.of(full, inputs.size(1))
-            return self._by_layer(partial(self._run_own, ragged), inputs, state)
+        if kernel in ("own", "compiled"):
+            layout = rectangle(batch, max_len) if lengths is None else Ragged.of(lengths, max_len)
+            return self._by_layer(partial(self._run_own, walks(kernel), layout), inputs, state)
         if self.training and (self.locked or self.weight_dropout):
             return self._by_layer(partial(self._run_torch, lengths), inputs, state)
         return self._run_torch(lengths, None, inputs, state)
 
     def _kernel_for(self, inputs: Tensor, lengths: Tensor | None, state: State) -> str:
-        """The kernel asked for, or the fastest one; `padded` is for rows that start from zero."""
-        if self.kernel == "auto":
-            return fastest_kernel(self.cell.name, inputs, lengths, state)
-        return "torch" if self.kernel == "padded" and not starts_from_zero(state) else self.kernel
+        """The kernel asked for, or the fastest one; another where it cannot run these rows or weights."""
+        kernel = self.kernel
+        if kernel == "auto":
+            kernel = fastest_kernel(self.cell.name, inputs, lengths, state)
+        if kernel == "padded" and not starts_from_zero(state):
+            return "torch"
+        weight = next(self.parameters())
+        return "own" if kernel == "compiled" and not compiles_for(weight) else kernel
 
     def _by_layer(
         self,
@@ -205,19 +216,25 @@ class Recurrent(nn.RNNBase):
         return directions
 
     def _run_own(
-        self, ragged: Ragged, layer: int, inputs: Tensor, state: State
+        self,
+        kernels: Mapping[str, Kernel],
+        ragged: Ragged,
+        layer: int,
+        inputs: Tensor,
+        state: State,
     ) -> tuple[Tensor, State]:
         """A layer by `bptt.py`; `state` is that layer's, [num_directions, batch, hidden_size]."""
         batch, max_len, _ = inputs.shape
         flat = inputs.reshape(batch * max_len, -1)
         places = [ragged.forwards, ragged.backwards][: self.num_directions]
-        stacked = [torch.stack(kind) for kind in zip(*self._weights_of(layer), strict=True)]
+        stacked = [stack(kind) for kind in zip(*self._weights_of(layer), strict=True)]
         result, *final = run_layer(
             self.mode,
-            torch.stack([flat.index_select(0, place) for place in places]),
+            stack([flat.index_select(0, place) for place in places]),
             ragged,
             tuple(part.index_select(1, ragged.order) for part in state),
             (stacked[0], stacked[1], stacked[2], stacked[3]),
+            kernels,
         )
         empty = result.new_zeros(batch * max_len, self.hidden_size)
         outputs = [
@@ -300,3 +317,17 @@ class Recurrent(nn.RNNBase):
 
 
 _WEIGHTS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+
+
+def stack(parts: Sequence[Tensor]) -> Tensor:
+    """One tensor a direction as [dirs, ...], without a copy where there is one direction."""
+    return torch.stack(list(parts)) if len(parts) > 1 else parts[0].unsqueeze(0)
+
+
+def walks(kernel: str) -> Mapping[str, Kernel]:
+    """The kernels by mode of `own` or `compiled`."""
+    if kernel == "own":
+        return BY_MODE
+    from seqkit.nn import compiled  # numba takes a while
+
+    return compiled.BY_MODE

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import Tensor
@@ -11,9 +14,17 @@ from seqkit.nn import Recurrent, kernels
 from seqkit.nn.bptt import run_layer
 from seqkit.nn.cells import CELLS
 from seqkit.nn.ragged import Ragged
+from seqkit.nn.recurrent import walks
 
 LENGTHS = [3, 0, 5, 5, 1]
 
+needs_numba = pytest.mark.skipif(
+    not kernels.has_numba(), reason="the extra `compiled` is not installed"
+)
+
+own_or_compiled = pytest.mark.parametrize(
+    "kernel", ["own", pytest.param("compiled", marks=needs_numba)]
+)
 every_cell = pytest.mark.parametrize("cell", CELLS)
 
 
@@ -38,7 +49,12 @@ def results(layer: Recurrent, lengths: Tensor | None) -> list[Tensor]:
 
 
 @pytest.mark.parametrize(
-    ("cell", "kernel"), [*((cell, "own") for cell in CELLS), ("lstm", "padded")]
+    ("cell", "kernel"),
+    [
+        *((cell, "own") for cell in CELLS),
+        *(pytest.param(cell, "compiled", marks=needs_numba) for cell in CELLS),
+        ("lstm", "padded"),
+    ],
 )
 @pytest.mark.parametrize("bidirectional", [False, True])
 @pytest.mark.parametrize("lengths", [LENGTHS, None])
@@ -51,7 +67,8 @@ def test_all_kernels_agree_in_outputs_states_and_gradients(
 
 
 @every_cell
-def test_gradients_are_those_of_finite_differences(cell: str) -> None:
+@own_or_compiled
+def test_gradients_are_those_of_finite_differences(cell: str, kernel: str) -> None:
     layer = Recurrent(cell, 2, 3, bidirectional=True).double()
     ragged = Ragged.of(torch.tensor([2, 4, 1]), 4)
     weights = [torch.stack(kind).detach() for kind in zip(*layer._weights_of(0), strict=True)]
@@ -59,7 +76,8 @@ def test_gradients_are_those_of_finite_differences(cell: str) -> None:
     inputs = torch.randn(2, 7, 2, dtype=torch.float64)
 
     def run(inputs: Tensor, *rest: Tensor) -> tuple[Tensor, ...]:
-        return run_layer(layer.mode, inputs, ragged, rest[4:], rest[:4])  # type: ignore[arg-type]
+        weights, start = rest[:4], rest[4:]
+        return run_layer(layer.mode, inputs, ragged, start, weights, walks(kernel))  # type: ignore[arg-type]
 
     arguments = [part.requires_grad_() for part in (inputs, *weights, *start)]
     assert torch.autograd.gradcheck(run, arguments)
@@ -119,6 +137,7 @@ def test_padding_may_hold_anything_where_it_is_computed_too() -> None:
 
 def test_the_kernel_is_what_is_fastest_for_the_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kernels, "FAST_LSTM", True)
+    monkeypatch.setattr(kernels, "has_numba", lambda: False)
     layer, gru, inputs = Recurrent("lstm", 4, 6), Recurrent("gru", 4, 6), torch.randn(2, 10, 4)
     zero, little, much = layer.zero_state(2, inputs), torch.tensor([10, 8]), torch.tensor([10, 3])
     assert layer._kernel_for(inputs, little, zero) == "padded"
@@ -138,6 +157,69 @@ def test_the_kernel_is_what_is_fastest_for_the_rows(monkeypatch: pytest.MonkeyPa
         assert layer._kernel_for(inputs, None, zero) == "padded"
         assert layer._kernel_for(inputs, much, zero) == "torch"
         assert gru._kernel_for(inputs, little, zero[:1]) == "torch"
+
+
+def test_small_layers_learn_by_machine_code_where_numba_is_installed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(kernels, "has_numba", lambda: True)
+    inputs, lengths = torch.randn(2, 10, 4), torch.tensor([10, 3])
+    for cell in CELLS:
+        small, large = Recurrent(cell, 4, 256), Recurrent(cell, 4, 257)
+        assert small._kernel_for(inputs, lengths, small.zero_state(2, inputs)) == "compiled"
+        assert large._kernel_for(inputs, lengths, large.zero_state(2, inputs)) == "own"
+        with torch.no_grad():
+            state = small.zero_state(2, inputs)
+            assert small._kernel_for(inputs, lengths, state) == "torch"
+
+
+@needs_numba
+@every_cell
+def test_machine_code_gives_the_same_numbers_each_time_and_whatever_rows_stand_beside(
+    cell: str,
+) -> None:
+    layer = Recurrent(cell, 4, 9, bidirectional=True, kernel="compiled")
+    inputs, lengths = torch.randn(21, 12, 4), torch.randint(0, 13, (21,))
+    outputs, _ = layer(inputs, lengths)
+    torch.testing.assert_close(layer(inputs, lengths)[0], outputs, rtol=0, atol=0)
+    torch.testing.assert_close(layer(inputs[5:15], lengths[5:15])[0], outputs[5:15])
+
+
+@needs_numba
+def test_machine_code_squashes_to_the_last_digits_and_keeps_what_is_no_number() -> None:
+    from seqkit.nn.compiled import sigmoid, tanh
+
+    for value in (0.0, 1e-9, -0.3, 1.0, -7.5, 25.0, -1e30, math.inf):
+        assert tanh(value) == pytest.approx(math.tanh(value), rel=1e-14)
+    assert sigmoid(-3.0) == pytest.approx(1 / (1 + math.exp(3)), rel=1e-14)
+    assert math.isnan(tanh(math.nan))
+
+
+@needs_numba
+def test_machine_code_is_made_anew_where_it_cannot_be_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    from seqkit.nn import compiled
+
+    def njit(function: Callable[[], int], cache: bool = False, **options: object) -> object:
+        if cache:
+            raise RuntimeError("cannot cache function: no locator available")
+        return function
+
+    monkeypatch.setattr(compiled.numba, "njit", njit)
+    assert compiled.compiled(math.sqrt) is math.sqrt
+
+
+@needs_numba
+def test_machine_code_is_for_cpus_and_numbers_that_numpy_has() -> None:
+    layer = Recurrent("gru", 4, 6, kernel="compiled").bfloat16()
+    inputs = torch.randn(2, 5, 4).bfloat16()
+    assert layer._kernel_for(inputs, None, layer.zero_state(2, inputs)) == "own"
+    assert layer(inputs)[0].dtype == torch.bfloat16
+
+
+def test_machine_code_without_numba_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kernels, "has_numba", lambda: False)
+    with pytest.raises(ConfigError, match=r"`compiled` needs numba, .* pip install numba"):
+        Recurrent("gru", 4, 6, kernel="compiled")
 
 
 def test_an_lstm_stays_exact_where_the_processor_cannot_learn_in_bfloat16(
@@ -171,5 +253,5 @@ def test_the_padded_kernel_is_for_lstms() -> None:
 
 
 def test_an_unknown_kernel_is_refused() -> None:
-    with pytest.raises(UnknownNameError, match="auto, own, padded, torch"):
+    with pytest.raises(UnknownNameError, match="auto, compiled, own, padded, torch"):
         Recurrent("gru", 4, 6, kernel="fast")

@@ -1,0 +1,294 @@
+"""The way through time of `bptt.py` as machine code, compiled by numba on first use: the extra `compiled`.
+
+In a small network a call to torch takes longer than what it computes, and there are several a step. Here one call
+takes a layer through all steps. Rows of a batch do not depend on each other, so a few of them go the whole way before
+the next few: their states and the weights stay in the cache. What is not step by step (products with inputs, gradients
+of weights) is left to torch, whose large products are the faster ones.
+
+Loops over a row stay short, on views of their own: then the compiler makes them work on many numbers at once.
+
+Arrays are the trace's (`bptt.Trace`); `places` is where each step's predecessor stands in its states, `w` a recurrent
+weight as its product wants it, [dirs, from, to].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numba
+import numpy as np
+import torch
+from torch import Tensor
+
+from seqkit.nn.bptt import Kernel, Trace
+
+BLOCK = 8
+"""Rows that go through time together."""
+
+OPTIONS = {
+    "nogil": True,
+    "error_model": "numpy",
+    # Sums may be reordered, once and for all; what is no number stays so.
+    "fastmath": {"contract", "reassoc", "arcp", "nsz"},
+}
+
+
+def compiled(function: Callable[..., Any]) -> Any:
+    """The function as machine code, kept for later processes where a folder for it can be written."""
+    try:
+        return numba.njit(function, cache=True, **OPTIONS)
+    except RuntimeError:  # there is none
+        return numba.njit(function, **OPTIONS)
+
+
+@compiled
+def tanh(x: Any) -> Any:
+    """The tanh of a number to its last digits: exp(y) - 1 of y = -2x / 64 by Taylor, then doubled six times."""
+    real = type(x)
+    y = max(min(x, real(20)), real(-20)) / real(-32)
+    taylor = real(1)
+    for k in range(9, 1, -1):
+        taylor = real(1) + y * taylor / real(k)
+    e = y * taylor
+    for _ in range(6):
+        e = e * (e + real(2))  # (1 + e)^2 - 1
+    return -e / (e + real(2))
+
+
+@compiled
+def sigmoid(x: Any) -> Any:
+    """The logistic function of a number."""
+    half = type(x)(0.5)
+    return half * tanh(half * x) + half
+
+
+@compiled
+def add_product(x: Any, w: Any, out: Any) -> None:
+    """Adds x [rows, from] times w [from, to] to out [rows, to], four of `from` at a time."""
+    size = x.shape[1]
+    for k in range(0, size - 3, 4):
+        w0, w1, w2, w3 = w[k], w[k + 1], w[k + 2], w[k + 3]
+        for row in range(len(x)):
+            x0, x1, x2, x3 = x[row, k], x[row, k + 1], x[row, k + 2], x[row, k + 3]
+            sums = out[row]
+            for j in range(len(sums)):
+                sums[j] += x0 * w0[j] + x1 * w1[j] + x2 * w2[j] + x3 * w3[j]
+    for k in range(size - size % 4, size):
+        for row in range(len(x)):
+            for j in range(out.shape[1]):
+                out[row, j] += x[row, k] * w[k, j]
+
+
+@partial(numba.njit, **OPTIONS)  # numba cannot keep generators
+def spans(places: Any, dirs: int, backwards: bool) -> Any:
+    """Some rows at a step, by direction, rows and step: direction, place of the step before, place, rows."""
+    steps = len(places) - 2
+    for direction in range(dirs):
+        for first in range(0, places[1], BLOCK):
+            for index in range(steps):
+                step = steps - index if backwards else index + 1
+                rows = min(BLOCK, places[step + 1] - places[step] - first)
+                if rows > 0:
+                    yield direction, places[step - 1] + first, places[step] + first, rows
+
+
+@compiled
+def elman_forward(places: Any, w: Any, states: Any, gates: Any, rectified: bool) -> None:
+    """Fills the states of a plain cell."""
+    batch = places[1]
+    for d, before, at, rows in spans(places, len(w), False):
+        new = states[d, at : at + rows]
+        new[:] = gates[d, at - batch : at - batch + rows]
+        add_product(states[d, before : before + rows], w[d], new)
+        for row in range(rows):
+            state = new[row]
+            for j in range(len(state)):
+                state[j] = max(state[j], type(state[j])(0)) if rectified else tanh(state[j])
+
+
+@compiled
+def elman_backward(
+    places: Any, w: Any, states: Any, outer: Any, grads: Any, rectified: bool
+) -> None:
+    """Fills the gradients of a plain cell's sums, and completes those of its states."""
+    batch = places[1]
+    for d, before, at, rows in spans(places, len(w), True):
+        into = outer[d, before : before + rows]
+        mine = grads[d, at - batch : at - batch + rows]
+        for row in range(rows):
+            grad, state, wanted = mine[row], states[d, at + row], outer[d, at + row]
+            for j in range(len(grad)):
+                s = state[j]
+                slope = type(s)(s > 0) if rectified else type(s)(1) - s * s
+                grad[j] = wanted[j] * slope
+        add_product(mine, w[d], into)
+
+
+@compiled
+def quarters(values: Any) -> Any:
+    """Views of the four gates of a row."""
+    size = len(values) // 4
+    return values[:size], values[size : 2 * size], values[2 * size : 3 * size], values[3 * size :]
+
+
+@compiled
+def thirds(values: Any) -> Any:
+    """Views of the three gates of a row."""
+    size = len(values) // 3
+    return values[:size], values[size : 2 * size], values[2 * size :]
+
+
+@compiled
+def lstm_forward(places: Any, w: Any, states: Any, cells: Any, gates: Any, extra: Any) -> None:
+    """Fills an LSTM's states, cells, gates and tanh(cells)."""
+    batch, size = places[1], states.shape[2]
+    for d, before, at, rows in spans(places, len(w), False):
+        place = at - batch
+        add_product(states[d, before : before + rows], w[d], gates[d, place : place + rows])
+        for row in range(rows):
+            i, f, g, o = quarters(gates[d, place + row])
+            opening, squashed = gates[d, place + row, : 2 * size], extra[d, place + row]
+            old, cell, state = cells[d, before + row], cells[d, at + row], states[d, at + row]
+            for j in range(2 * size):
+                opening[j] = sigmoid(opening[j])
+            for j in range(size):
+                g[j] = tanh(g[j])
+            for j in range(size):
+                cell[j] = f[j] * old[j] + i[j] * g[j]
+            for j in range(size):
+                squashed[j] = tanh(cell[j])
+            for j in range(size):
+                o[j] = sigmoid(o[j])
+            for j in range(size):
+                state[j] = o[j] * squashed[j]
+
+
+@compiled
+def lstm_backward(
+    places: Any, w: Any, cells: Any, gates: Any, extra: Any, outer: Any, inner: Any, grads: Any
+) -> None:
+    """Fills the gradients of an LSTM's sums, and completes those of its states and cells."""
+    batch, size, one = places[1], outer.shape[2], outer.dtype.type(1)
+    for d, before, at, rows in spans(places, len(w), True):
+        place = at - batch
+        for row in range(rows):
+            i, f, g, o = quarters(gates[d, place + row])
+            to_i, to_f, to_g, to_o = quarters(grads[d, place + row])
+            squashed, old = extra[d, place + row], cells[d, before + row]
+            state, cell, into = outer[d, at + row], inner[d, at + row], inner[d, before + row]
+            for j in range(size):
+                cell[j] += state[j] * o[j] * (one - squashed[j] * squashed[j])
+            for j in range(size):
+                to_i[j] = cell[j] * g[j] * i[j] * (one - i[j])
+            for j in range(size):
+                to_f[j] = cell[j] * old[j] * f[j] * (one - f[j])
+            for j in range(size):
+                to_g[j] = cell[j] * i[j] * (one - g[j] * g[j])
+            for j in range(size):
+                to_o[j] = state[j] * squashed[j] * o[j] * (one - o[j])
+            for j in range(size):
+                into[j] += cell[j] * f[j]
+        add_product(grads[d, place : place + rows], w[d], outer[d, before : before + rows])
+
+
+@compiled
+def gru_forward(places: Any, w: Any, bias: Any, states: Any, gates: Any, extra: Any) -> None:
+    """Fills a GRU's states, gates and recurrent parts of candidates."""
+    batch, size = places[1], states.shape[2]
+    products = np.empty((BLOCK, 3 * size), states.dtype)
+    for d, before, at, rows in spans(places, len(w), False):
+        products[:rows] = bias[d]
+        add_product(states[d, before : before + rows], w[d], products[:rows])
+        for row in range(rows):
+            gate, product = gates[d, at - batch + row], products[row]
+            r, z, n = thirds(gate)
+            recurrent = extra[d, at - batch + row]
+            old, state = states[d, before + row], states[d, at + row]
+            for j in range(2 * size):
+                gate[j] = sigmoid(gate[j] + product[j])
+            recurrent[:] = product[2 * size :]
+            for j in range(size):
+                n[j] = tanh(n[j] + r[j] * recurrent[j])
+            for j in range(size):
+                state[j] = n[j] + z[j] * (old[j] - n[j])
+
+
+@compiled
+def gru_backward(
+    places: Any, w: Any, states: Any, gates: Any, extra: Any, outer: Any, grads: Any, entering: Any
+) -> None:
+    """Fills the gradients of a GRU's recurrent and entering sums, and completes those of its states."""
+    batch, size, one = places[1], outer.shape[2], outer.dtype.type(1)
+    for d, before, at, rows in spans(places, len(w), True):
+        place = at - batch
+        for row in range(rows):
+            r, z, n = thirds(gates[d, place + row])
+            grad, candidate = grads[d, place + row], entering[d, place + row, 2 * size :]
+            to_r, to_z, to_n = thirds(grad)
+            state, recurrent = outer[d, at + row], extra[d, place + row]
+            old, into = states[d, before + row], outer[d, before + row]
+            for j in range(size):
+                candidate[j] = state[j] * (one - z[j]) * (one - n[j] * n[j])
+            for j in range(size):
+                to_r[j] = candidate[j] * recurrent[j] * r[j] * (one - r[j])
+            for j in range(size):
+                to_z[j] = state[j] * (old[j] - n[j]) * z[j] * (one - z[j])
+            for j in range(size):
+                to_n[j] = candidate[j] * r[j]
+            for j in range(size):
+                into[j] += state[j] * z[j]
+            entering[d, place + row, : 2 * size] = grad[: 2 * size]
+        add_product(grads[d, place : place + rows], w[d], outer[d, before : before + rows])
+
+
+def _arrays(*tensors: Tensor) -> list[np.ndarray]:
+    return [tensor.detach().numpy() for tensor in tensors]
+
+
+def _elman(rectified: bool) -> Kernel:
+    def forward(trace: Trace, w_hh: Tensor, b_hh: Tensor) -> None:
+        elman_forward(trace.ragged.places, *_arrays(w_hh, trace.states, trace.gates), rectified)
+
+    def backward(trace: Trace, w_hh: Tensor, outer: Tensor, inner: Tensor) -> tuple[Tensor, Tensor]:
+        grads = torch.empty_like(trace.gates)
+        elman_backward(trace.ragged.places, *_arrays(w_hh, trace.states, outer, grads), rectified)
+        return grads, grads
+
+    return Kernel(forward, backward, 1)
+
+
+def _lstm_forward(trace: Trace, w_hh: Tensor, b_hh: Tensor) -> None:
+    traced = (trace.states, trace.cells, trace.gates, trace.extra)
+    lstm_forward(trace.ragged.places, *_arrays(w_hh, *traced))
+
+
+def _lstm_backward(
+    trace: Trace, w_hh: Tensor, outer: Tensor, inner: Tensor
+) -> tuple[Tensor, Tensor]:
+    grads = torch.empty_like(trace.gates)
+    traced = (trace.cells, trace.gates, trace.extra)
+    lstm_backward(trace.ragged.places, *_arrays(w_hh, *traced, outer, inner, grads))
+    return grads, grads
+
+
+def _gru_forward(trace: Trace, w_hh: Tensor, b_hh: Tensor) -> None:
+    gru_forward(trace.ragged.places, *_arrays(w_hh, b_hh, trace.states, trace.gates, trace.extra))
+
+
+def _gru_backward(
+    trace: Trace, w_hh: Tensor, outer: Tensor, inner: Tensor
+) -> tuple[Tensor, Tensor]:
+    grads, entering = torch.empty_like(trace.gates), torch.empty_like(trace.gates)
+    traced = (trace.states, trace.gates, trace.extra)
+    gru_backward(trace.ragged.places, *_arrays(w_hh, *traced, outer, grads, entering))
+    return grads, entering
+
+
+BY_MODE: dict[str, Kernel] = {
+    "RNN_TANH": _elman(rectified=False),
+    "RNN_RELU": _elman(rectified=True),
+    "LSTM": Kernel(_lstm_forward, _lstm_backward, 2),
+    "GRU": Kernel(_gru_forward, _gru_backward, 1),
+}
