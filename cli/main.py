@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 
 import seqkit
-from seqkit.errors import SeqkitError, UnknownNameError
+from seqkit.errors import SeqkitError, UnknownNameError, printable
 
 VERBS = {
     "train": "train a network and write a run folder",
@@ -76,7 +76,8 @@ def _verb(argv: list[str]) -> str | None:
 
 
 def _complain(message: str) -> int:
-    print(f"seqkit: error: {message}", file=sys.stderr)
+    lines = (printable(line) for line in message.split("\n"))
+    print("seqkit: error: " + "\n".join(lines), file=sys.stderr)
     return USAGE_ERROR
 
 

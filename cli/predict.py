@@ -11,10 +11,17 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from seqkit.errors import ConfigError, DataError
+from seqkit.errors import ConfigError, DataError, printable
 from seqkit.run import Run, open_run
 
-from .flags import PlainParser, add_running_flags, check_running_flags, decoding_changes
+from .flags import (
+    PlainParser,
+    add_limit_flags,
+    add_running_flags,
+    check_running_flags,
+    decoding_changes,
+    limits_of,
+)
 
 if TYPE_CHECKING:
     from seqkit.prediction import Prediction
@@ -24,12 +31,15 @@ def run(argv: Sequence[str]) -> int:
     """Answers every input and returns the exit status."""
     options = _parser().parse_intermixed_args(argv)  # inputs may stand after flags
     check_running_flags(options)
-    opened = open_run(options.run)
+    limits = limits_of(options)
+    opened = open_run(options.run, limits)
     inputs = _inputs(opened, options)
     changes = decoding_changes(options)
     from seqkit.api import load
 
-    predictor = load(opened, *options.ensemble, device=options.device, threads=options.threads)
+    predictor = load(
+        opened, *options.ensemble, device=options.device, threads=options.threads, limits=limits
+    )
     predictor.pipeline.set_decoding(changes)
     with _output(options.output) as file:
         write = _writer(options.format, file, changes.get("nbest", 1))
@@ -53,6 +63,7 @@ def _parser() -> PlainParser:
     about = "answers for each input, best first"
     parser.add_argument("--nbest", type=int, metavar="N", help=about)
     add_running_flags(parser)
+    add_limit_flags(parser)
     return parser
 
 
@@ -112,10 +123,10 @@ def _writer(kind: str, file: TextIO, nbest: int) -> Any:
 
 
 def _as_text(answer: Prediction, nbest: int) -> str:
-    lines = [" ".join(answer.text.splitlines())]
+    lines = [printable(" ".join(answer.text.splitlines()))]
     if nbest > 1:
         lines += [
-            f"  {i}. {a.confidence:.3f}  {_cell(a.output)}"
+            f"  {i}. {a.confidence:.3f}  {printable(_cell(a.output))}"
             for i, a in enumerate(answer.alternatives[:nbest], 1)
         ]
     return "\n".join(lines)

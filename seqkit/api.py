@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 import seqkit
+from seqkit.budget import Budget
 from seqkit.card import write_card
 from seqkit.config import from_dict, merge, nest, read_yaml, to_dict
 from seqkit.curves import draw_curves
 from seqkit.devices import device_exists
 from seqkit.errors import ConfigError, DataError, RunError
+from seqkit.limits import Limits
 from seqkit.pipeline import Pipeline, Scores
 from seqkit.predicting import predict_stream
 from seqkit.prediction import Prediction
@@ -38,7 +40,7 @@ from seqkit.run import (
 from seqkit.task import Splits, Task
 from seqkit.training.report import Reporter
 from seqkit.training.threads import choose_threads, keep_memory
-from seqkit.weights import load_weights
+from seqkit.weights import load_weights, read_shapes
 
 if TYPE_CHECKING:
     from seqkit.training.loop import Trainer
@@ -248,14 +250,20 @@ class Predictor:
         run: The run folder's contents, opened.
         device: `auto`, `cpu`, `cuda` or `mps`.
         threads: CPU threads (0: chosen by the size of the network).
+        limits: What an input may weigh.
     """
 
-    def __init__(self, run: Run, device: str = "auto", threads: int = 0) -> None:
+    def __init__(
+        self, run: Run, device: str = "auto", threads: int = 0, limits: Limits | None = None
+    ) -> None:
         self.run = run
+        self.limits = limits or Limits()
         self.task = run.task
         self.config = run.config
         choose_threads(threads or run.config.training.threads, run.config.model.hidden_size)
-        self.pipeline: Pipeline[Any, Any, Any] = self.task.load(run.config, run.preprocessing)
+        with Budget(read_shapes(run.weights), str(run.weights)):
+            self.pipeline: Pipeline[Any, Any, Any] = self.task.load(run.config, run.preprocessing)
+        self.pipeline.limits = self.limits
         load_weights(self.pipeline.model, run.weights)
         self.device = _device(device)
         self.pipeline.model.to(self.device).eval()
@@ -278,7 +286,8 @@ class Predictor:
 
     def stream(self, inputs: Iterable[Any], *, batch_size: int = 32) -> Iterator[Prediction]:
         """Answers one by one in the order of the inputs, which may be without end."""
-        return predict_stream(self.pipeline, inputs, batch_size=batch_size, device=self.device)
+        checked = map(self.limits.checked, inputs)
+        return predict_stream(self.pipeline, checked, batch_size=batch_size, device=self.device)
 
     def evaluate(self, data: Any = None, *, split: str = "test", batch_size: int = 32) -> Scores:
         """Scores on labelled data in the format of the training data.
@@ -310,7 +319,11 @@ class Predictor:
 
 
 def load(
-    run: str | Path | Run, *others: str | Path, device: str = "auto", threads: int = 0
+    run: str | Path | Run,
+    *others: str | Path,
+    device: str = "auto",
+    threads: int = 0,
+    limits: Limits | None = None,
 ) -> Predictor:
     """A run, ready to answer; with further runs of the same task, by the mean of their networks.
 
@@ -319,6 +332,7 @@ def load(
         others: Further run folders.
         device: `auto`, `cpu`, `cuda` or `mps`.
         threads: CPU threads (0: chosen by the size of the network).
+        limits: What an input, or a file of a run, may weigh.
 
     >>> import seqkit
     >>> seqkit.load("runs/sentiment-1").predict(["Not bad at all."])  # doctest: +SKIP
@@ -327,9 +341,10 @@ def load(
         RunError: if a folder is no run, or is incomplete or altered.
         ConfigError: if the runs cannot answer together.
     """
-    first = Predictor(run if isinstance(run, Run) else open_run(run), device, threads)
+    opened = run if isinstance(run, Run) else open_run(run, limits)
+    first = Predictor(opened, device, threads, limits)
     if others:
-        rest = [Predictor(open_run(other), device, threads) for other in others]
+        rest = [Predictor(open_run(other, limits), device, threads, limits) for other in others]
         wrong = [str(p.run.path) for p in rest if p.task.name != first.task.name]
         if wrong:
             raise ConfigError(

@@ -16,6 +16,9 @@ from seqkit.prediction import Prediction
 WINDOW = 32
 """Batches' worth of inputs that are read ahead and sorted by length together."""
 
+MAX_STEPS = 1 << 17
+"""Steps of a batch, padding included, so that a batch of very long inputs takes no more memory than others."""
+
 
 def predict_stream(
     pipeline: Pipeline[Any, Any, Any],
@@ -67,12 +70,20 @@ def predict_window(
     device = device or device_of(pipeline)
     items = [pipeline.encode_input(raw) for raw in raws]
     answers: list[Prediction | None] = [None] * len(items)
-    for indices in make_batches([pipeline.length(i) for i in items], batch_size=batch_size):
+    for indices in _batches([pipeline.length(item) for item in items], batch_size):
         chosen = [items[i] for i in indices]
         batch = pipeline.collate(chosen).to(device)
         for index, answer in zip(indices, pipeline.predict(chosen, batch), strict=True):
             answers[index] = dataclasses.replace(answer, input=raws[index])
     return [answer for answer in answers if answer is not None]
+
+
+def _batches(lengths: Sequence[int], batch_size: int) -> Iterator[list[int]]:
+    """Indices of the inputs of each batch, like lengths together; very long ones are fewer to a batch."""
+    for indices in make_batches(lengths, batch_size=batch_size):
+        steps = [lengths[i] for i in indices]
+        for part in make_batches(steps, batch_size=batch_size, batch_tokens=MAX_STEPS):
+            yield [indices[i] for i in part]
 
 
 def device_of(pipeline: Pipeline[Any, Any, Any]) -> torch.device:

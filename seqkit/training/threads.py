@@ -12,6 +12,9 @@ SMALL = 384
 """Hidden units up to which one thread is taken. Smaller products end before a second thread has started; and where
 other programs run too, waiting for each other costs a step of 256 units more than ten times its work."""
 
+MOST = max(64, os.cpu_count() or 1)
+"""Threads at most; torch ends the program where the system cannot start as many as it asks for."""
+
 
 def choose_threads(asked: int, hidden_size: int) -> int:
     """Sets and returns torch's threads: as asked, else one for small layers and at most four for larger ones.
@@ -21,6 +24,7 @@ def choose_threads(asked: int, hidden_size: int) -> int:
     """
     available = int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1)
     threads = asked or (1 if hidden_size <= SMALL else min(4, available))
+    threads = min(threads, MOST)  # the number may come with a run
     if threads != torch.get_num_threads():
         torch.set_num_threads(threads)
     return threads
