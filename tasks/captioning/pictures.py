@@ -52,6 +52,7 @@ def open_picture(path: Path) -> Image.Image:
         raise DataError(f"{path}: not a file.")  # of a pipe, for one, reading may never end
     try:
         with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of odd fields beside the picture
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(path, formats=FORMATS) as picture:
                 picture.load()
@@ -72,7 +73,7 @@ def check_size(path: Path, max_pixels: int) -> None:
         return
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            warnings.simplefilter("ignore")
             with Image.open(path, formats=FORMATS) as picture:
                 width, height = picture.size
     except Exception:  # whatever it is, it will be told when the picture is opened
