@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from seqkit.config import from_dict
-from seqkit.errors import ConfigError
+from seqkit.errors import ConfigError, SeqkitError
 from seqkit.registry import get_task, task_names
+from seqkit.task import Task
 
 from .flags import PlainParser, parse_settings, settings_parser
 
@@ -56,9 +58,21 @@ def _examine_data(argv: Sequence[str]) -> int:
     print_table("Splits", found.splits)
     print_table("Lengths", found.lengths)
     print_table("Labels", found.labels)
+    if found.train:
+        print(_expected(task, config, found.train))
     count = len(found.faults)
     print(f"{count:,} fault{'s' if count != 1 else ''} found." if count else "No fault found.")
     return FAULTY if count else 0
+
+
+def _expected(task: Task[Any, Any], config: Any, train: Sequence[Any]) -> str:
+    """What an epoch takes, or why that cannot be said."""
+    from seqkit.estimate import expected
+
+    try:
+        return expected(task, config, train)
+    except SeqkitError as error:
+        return f"What an epoch takes cannot be said: {error}"
 
 
 def _examine_installation() -> int:

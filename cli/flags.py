@@ -13,6 +13,7 @@ import yaml
 from seqkit.config import check_setting, from_dict, iter_settings, nest, setting_names, to_dict
 from seqkit.decoding.options import DecodingOptions
 from seqkit.errors import ConfigError, did_you_mean, nearest
+from seqkit.limits import Limits
 
 SHORT = {
     "data.path": " Short: --data.",
@@ -56,6 +57,15 @@ def add_running_flags(parser: argparse.ArgumentParser) -> None:
         group.add_argument(f"--decoding.{name}", type=yaml.safe_load, metavar="VALUE", help=about)
 
 
+def add_limit_flags(parser: argparse.ArgumentParser) -> None:
+    """Adds the flags of `Limits`."""
+    group = parser.add_argument_group("limits, which no input and no stranger's run goes beyond")
+    for name, about in field_docs(Limits).items():
+        default = getattr(Limits, name)
+        about = f"{about.rstrip('.')} (default: {default:,})"
+        group.add_argument(_flag(name), type=int, default=default, metavar="N", help=about)
+
+
 def decoding_changes(options: argparse.Namespace) -> dict[str, Any]:
     """The decoding settings among those flags, by name."""
     short = {name: getattr(options, name, None) for name in ("beam_size", "nbest")}
@@ -74,13 +84,24 @@ def check_running_flags(options: argparse.Namespace) -> None:
         ConfigError: with every fault.
     """
     lowest = {"beam_size": 1, "nbest": 1, "batch_size": 1, "threads": 0}
+    lowest |= {field.name: 1 for field in dataclasses.fields(Limits)}
     faults = [
-        f"--{name.replace('_', '-')} must be at least {low}, got {getattr(options, name)}."
+        f"{_flag(name)} must be at least {low}, got {getattr(options, name)}."
         for name, low in lowest.items()
         if (getattr(options, name, None) is not None) and getattr(options, name) < low
     ]
     if faults:
         raise ConfigError("\n".join(faults))
+
+
+def limits_of(options: argparse.Namespace) -> Limits:
+    """The limits among those flags."""
+    names = [field.name for field in dataclasses.fields(Limits)]
+    return Limits(**{name: getattr(options, name) for name in names})
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
 
 
 def settings_parser(prog: str, usage: str, config_class: type, defaults: Any) -> Any:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from seqkit.config import dump_yaml, to_dict
-from seqkit.run import open_run
+from seqkit.errors import RunError, printable
+from seqkit.run import METRICS, open_run
 
 from .flags import PlainParser
 
@@ -18,14 +20,27 @@ def run(argv: Sequence[str]) -> int:
     metrics = opened.metrics()
     print(f"{opened.path}: {opened.task.name}, {opened.task.shape}: {opened.task.summary}")
     if metrics:
-        from .progress import print_scores
-
-        print(f"data: {metrics['data']} {metrics['examples']}\nparameters: {metrics['parameters']:,}\n"
-              f"epochs: {metrics['epochs']}, best {metrics['best_epoch']}, "
-              f"{metrics['train_seconds']} s on {metrics['device']}\n"
-              f"versions: {', '.join(f'{k} {v}' for k, v in metrics['versions'].items())}")  # fmt: skip
-        print_scores(metrics["scores"], metrics["signature"])
+        try:
+            _print_metrics(metrics)
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            raise RunError(f"{opened.path / METRICS}: not a run's scores ({error!r}).") from None
     else:
         print(f"Training has not ended; go on with: seqkit train --resume {opened.path}")
     print(dump_yaml(to_dict(opened.config)), end="")
     return 0
+
+
+def _print_metrics(metrics: dict[str, Any]) -> None:
+    from .progress import print_scores
+
+    if not metrics["scores"]:
+        raise ValueError("no scores")
+    facts = [
+        f"data: {metrics['data']} {metrics['examples']}", f"parameters: {metrics['parameters']:,}",
+        f"epochs: {metrics['epochs']}, best {metrics['best_epoch']}, "
+        f"{metrics['train_seconds']} s on {metrics['device']}",
+        f"versions: {', '.join(f'{k} {v}' for k, v in metrics['versions'].items())}",
+    ]  # fmt: skip
+    for fact in facts:
+        print(printable(fact))
+    print_scores(metrics["scores"], metrics["signature"])

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import seqkit
 from seqkit import launch
-from seqkit.errors import SeqkitError, UnknownNameError
+from seqkit.errors import SeqkitError, UnknownNameError, printable
 
 VERBS = {
     "train": "train a network and write a run folder",
@@ -82,7 +82,8 @@ def _verb(argv: list[str]) -> str | None:
 def _complain(message: str) -> int:
     """Says what is wrong, once a machine: what one process finds is known to all of them."""
     if launch.local_rank() == 0:
-        print(f"seqkit: error: {message}", file=sys.stderr)
+        lines = (printable(line) for line in message.split("\n"))
+        print("seqkit: error: " + "\n".join(lines), file=sys.stderr)
     return USAGE_ERROR
 
 

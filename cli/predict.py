@@ -12,10 +12,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from seqkit import launch
-from seqkit.errors import ConfigError, DataError
+from seqkit.errors import ConfigError, DataError, printable
 from seqkit.run import Run, open_run
 
-from .flags import PlainParser, add_running_flags, check_running_flags, decoding_changes
+from .flags import (
+    PlainParser,
+    add_limit_flags,
+    add_running_flags,
+    check_running_flags,
+    decoding_changes,
+    limits_of,
+)
 
 if TYPE_CHECKING:
     from seqkit.prediction import Prediction
@@ -25,7 +32,8 @@ def run(argv: Sequence[str]) -> int:
     """Answers every input and returns the exit status."""
     options = _parser().parse_intermixed_args(argv)  # inputs may stand after flags
     check_running_flags(options)
-    opened = open_run(options.run)
+    limits = limits_of(options)
+    opened = open_run(options.run, limits)
     inputs = _inputs(opened, options)
     batch_size = 1 if _asks_person(options) else options.batch_size
     changes = decoding_changes(options)
@@ -34,8 +42,8 @@ def run(argv: Sequence[str]) -> int:
 
     processes = join()
     predictor = load(
-        opened, *options.ensemble,
-        device=options.device, threads=options.threads, precision=options.precision,
+        opened, *options.ensemble, device=options.device, threads=options.threads,
+        precision=options.precision, limits=limits,
     )  # fmt: skip
     predictor.pipeline.set_decoding(changes)
     answers = predictor.stream(inputs, batch_size=batch_size, processes=processes)
@@ -62,6 +70,7 @@ def _parser() -> PlainParser:
     about = "answers for each input, best first"
     parser.add_argument("--nbest", type=int, metavar="N", help=about)
     add_running_flags(parser)
+    add_limit_flags(parser)
     return parser
 
 
@@ -128,10 +137,10 @@ def _writer(kind: str, file: TextIO, nbest: int) -> Any:
 
 
 def _as_text(answer: Prediction, nbest: int) -> str:
-    lines = [" ".join(answer.text.splitlines())]
+    lines = [printable(" ".join(answer.text.splitlines()))]
     if nbest > 1:
         lines += [
-            f"  {i}. {a.confidence:.3f}  {_cell(a.output)}"
+            f"  {i}. {a.confidence:.3f}  {printable(_cell(a.output))}"
             for i, a in enumerate(answer.alternatives[:nbest], 1)
         ]
     return "\n".join(lines)

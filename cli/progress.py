@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -18,6 +19,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from seqkit.errors import printable
 from seqkit.training.report import Reporter
 
 
@@ -113,19 +115,24 @@ def open_console() -> Console:
 def print_scores(scores: Mapping[str, Mapping[str, float]], signature: str) -> None:
     """A table with a row for each split, and how the scores were computed."""
     names = list(next(iter(scores.values())))
-    table = Table("split", *names)
+    table = Table("split", *map(_cell, names))
     for split, values in scores.items():
-        table.add_row(split, *(f"{values[name]:.4g}" for name in names))
+        table.add_row(_cell(split), *(f"{values[name]:.4g}" for name in names))
     console = open_console()
     console.print(table)
-    console.print(f"Signature: {signature}", markup=False)
+    console.print(printable(f"Signature: {signature}"), markup=False)
 
 
 def print_table(title: str, rows: list[dict[str, Any]]) -> None:
     """Plain values by column; columns come from the first row."""
     if not rows:
         return
-    table = Table(*map(str, rows[0]), title=title, title_justify="left")
+    table = Table(*map(_cell, rows[0]), title=title, title_justify="left")
     for row in rows:
-        table.add_row(*(f"{v:.4g}" if isinstance(v, float) else str(v) for v in row.values()))
+        table.add_row(*map(_cell, row.values()))
     open_console().print(table)
+
+
+def _cell(value: Any) -> str:
+    """A value as the table shows it: brackets of labels are no markup, control characters are written out."""
+    return f"{value:.4g}" if isinstance(value, float) else escape(printable(str(value)))

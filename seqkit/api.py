@@ -15,12 +15,14 @@ import torch
 
 import seqkit
 from seqkit import launch
+from seqkit.budget import Budget
 from seqkit.card import write_card
 from seqkit.config import from_dict, merge, nest, read_yaml, to_dict
 from seqkit.curves import draw_curves
 from seqkit.devices import check_device_each, device_exists
 from seqkit.errors import ConfigError, DataError, RunError
 from seqkit.kept import update_digest
+from seqkit.limits import Limits
 from seqkit.nn.precision import lower_precision
 from seqkit.pipeline import Pipeline, Scores
 from seqkit.predicting import compute_features, predict_stream
@@ -43,7 +45,7 @@ from seqkit.run import (
 from seqkit.task import Splits, Task
 from seqkit.training.report import Reporter
 from seqkit.training.threads import choose_threads, keep_memory
-from seqkit.weights import load_weights
+from seqkit.weights import load_weights, read_shapes
 
 if TYPE_CHECKING:
     from seqkit.training.loop import Trainer
@@ -333,16 +335,25 @@ class Predictor:
         device: `auto`, `cpu`, `cuda` or `mps`.
         threads: CPU threads (0: chosen by the size of the network).
         precision: One of `precision.PRECISIONS`.
+        limits: What an input may weigh.
     """
 
     def __init__(
-        self, run: Run, device: str = "auto", threads: int = 0, precision: str = "float32"
+        self,
+        run: Run,
+        device: str = "auto",
+        threads: int = 0,
+        precision: str = "float32",
+        limits: Limits | None = None,
     ) -> None:
         self.run = run
+        self.limits = limits or Limits()
         self.task = run.task
         self.config = run.config
         choose_threads(threads or run.config.training.threads, run.config.model.hidden_size)
-        self.pipeline: Pipeline[Any, Any, Any] = self.task.load(run.config, run.preprocessing)
+        with Budget(read_shapes(run.weights), str(run.weights)):
+            self.pipeline: Pipeline[Any, Any, Any] = self.task.load(run.config, run.preprocessing)
+        self.pipeline.limits = self.limits
         load_weights(self.pipeline.model, run.weights)
         self.device = _device(device)
         self.pipeline.model.to(self.device).eval()
@@ -376,7 +387,7 @@ class Predictor:
             processes: Those that answer together (`seqkit.processes.join`); each is given all inputs.
         """
         return predict_stream(
-            self.pipeline, inputs, batch_size=batch_size, device=self.device,
+            self.pipeline, map(self.limits.checked, inputs), batch_size=batch_size, device=self.device,
             processes=processes, precision=self.precision,
         )  # fmt: skip
 
@@ -427,6 +438,7 @@ def load(
     device: str = "auto",
     threads: int = 0,
     precision: str = "float32",
+    limits: Limits | None = None,
 ) -> Predictor:
     """A run, ready to answer; with further runs of the same task, by the mean of their networks.
 
@@ -437,6 +449,7 @@ def load(
         threads: CPU threads (0: chosen by the size of the network).
         precision: `float32`, `bf16` or `int8` (see `seqkit.nn.precision`). In fewer bits answers come faster; their
             last digits then depend on how they are batched, too.
+        limits: What an input, or a file of a run, may weigh.
 
     >>> import seqkit
     >>> seqkit.load("runs/sentiment-1").predict(["Not bad at all."])  # doctest: +SKIP
@@ -445,9 +458,13 @@ def load(
         RunError: if a folder is no run, or is incomplete or altered.
         ConfigError: if the runs cannot answer together, or the device cannot compute in that precision.
     """
-    first = Predictor(run if isinstance(run, Run) else open_run(run), device, threads, precision)
+    opened = run if isinstance(run, Run) else open_run(run, limits)
+    first = Predictor(opened, device, threads, precision, limits)
     if others:
-        rest = [Predictor(open_run(other), device, threads, precision) for other in others]
+        rest = [
+            Predictor(open_run(other, limits), device, threads, precision, limits)
+            for other in others
+        ]
         wrong = [str(p.run.path) for p in rest if p.task.name != first.task.name]
         if wrong:
             raise ConfigError(

@@ -16,8 +16,12 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from seqkit.errors import ConfigError, did_you_mean
+from seqkit.limits import SETTINGS_BYTES
 
 C = TypeVar("C")
+
+DEEPEST = 16
+"""Sections and lists within each other, at most."""
 
 
 class Faults:
@@ -40,6 +44,12 @@ class Faults:
         value = getattr(config, name)
         if value is not None and not value >= low:
             self.add(name, f"must be at least {low}{' ' + unit if unit else ''}", value)
+
+    def at_most(self, config: object, name: str, high: float, unit: str = "") -> None:
+        """Notes a fault unless the field is at most `high`."""
+        value = getattr(config, name)
+        if not value <= high:
+            self.add(name, f"must be at most {high:,}{' ' + unit if unit else ''}", value)
 
     def above(self, config: object, name: str, low: float) -> None:
         """Notes a fault unless the field is above `low`."""
@@ -150,15 +160,25 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
     """The mapping in a YAML file.
 
     Raises:
-        ConfigError: if the file is missing, is not YAML, or holds no mapping.
+        ConfigError: if the file is missing or very long, is not YAML, holds no mapping, or holds what takes all memory
+            or time to read (`_check_plain`).
     """
     import yaml
 
     try:
-        values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        with Path(path).open(encoding="utf-8") as file:
+            text = file.read(SETTINGS_BYTES + 1)
+        if len(text) > SETTINGS_BYTES:
+            raise ConfigError(f"{path}: longer than any settings, {SETTINGS_BYTES:,} characters.")
+        _check_plain(text, str(path))
+        values = yaml.safe_load(text)
+    except ConfigError:
+        raise
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such settings file.") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (
+        Exception
+    ) as error:  # odd dates, numbers and depths make the YAML reader raise nearly anything
         raise ConfigError(
             f"{path}: not a readable YAML file ({' '.join(str(error).split())})."
         ) from None
@@ -169,6 +189,21 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
             f"{path}: must hold sections of settings, found a {type(values).__name__}."
         )
     return values
+
+
+def _check_plain(text: str, path: str) -> None:
+    """Raises ConfigError if a YAML text has aliases, by which a short text stands for more values than there is memory
+    for, or is nested so deep that it takes minutes to read."""
+    import yaml
+
+    depth = 0
+    for event in yaml.parse(text, yaml.SafeLoader):
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if isinstance(event, yaml.AliasEvent):
+            raise ConfigError(f"{path}: has an alias (*name); write the value itself there.")
+        if depth > DEEPEST:
+            raise ConfigError(f"{path}: nested deeper than any settings.")
 
 
 def dump_yaml(values: Mapping[str, Any]) -> str:
@@ -240,14 +275,20 @@ def _convert(kind: Any, value: Any, name: str, faults: list[str]) -> Any:
         if value not in args:
             allowed = ", ".join(str(a) for a in args)
             guess = did_you_mean(str(value), [str(a) for a in args])
-            faults.append(f"`{name}` must be one of {allowed}, got {value!r}.{guess}")
+            faults.append(f"`{name}` must be one of {allowed}, got {_shown(value)}.{guess}")
         return value
     if origin is tuple:
         if not isinstance(value, (list, tuple)):
-            faults.append(f"`{name}` must be a list, got {value!r}.")
+            faults.append(f"`{name}` must be a list, got {_shown(value)}.")
             return ()
         return tuple(_convert(args[0], item, name, faults) for item in value)
     return _convert_plain(kind, value, name, faults)
+
+
+def _shown(value: object) -> str:
+    """A value as a message quotes it, a long one cut."""
+    text = repr(value)
+    return text if len(text) <= 200 else text[:200] + "..."
 
 
 def _convert_plain(kind: type, value: Any, name: str, faults: list[str]) -> Any:
@@ -259,5 +300,5 @@ def _convert_plain(kind: type, value: Any, name: str, faults: list[str]) -> Any:
     if as_float or (kind is int and isinstance(value, str)):
         with contextlib.suppress(ValueError, OverflowError):
             return kind(value)
-    faults.append(f"`{name}` must be {words.get(kind, kind.__name__)}, got {value!r}.")
+    faults.append(f"`{name}` must be {words.get(kind, kind.__name__)}, got {_shown(value)}.")
     return value

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from unicodedata import category
 
 
 class SeqkitError(Exception):
@@ -34,6 +35,15 @@ class UnknownNameError(ConfigError):
         message = f"Unknown {kind} {name!r}. Known: {', '.join(choices) or 'none'}."
         message += did_you_mean(name, choices)
         super().__init__(message + (f" ({hint})" if hint else ""))
+
+
+def printable(text: str) -> str:
+    r"""The text with control characters written out, since a terminal would obey them.
+
+    >>> printable("a\x1b[2Jb")
+    'a\\x1b[2Jb'
+    """
+    return "".join(repr(c)[1:-1] if category(c) == "Cc" and c != "\t" else c for c in text)
 
 
 def did_you_mean(name: str, choices: Iterable[str]) -> str:

@@ -25,6 +25,7 @@ class Examination:
         splits: A row of facts for each split.
         lengths: A row for each bin of lengths, with the number of examples of each split.
         labels: A row for each label, with how often each split has it.
+        train: The training examples.
     """
 
     faults: list[str]
@@ -32,15 +33,16 @@ class Examination:
     splits: list[dict[str, Any]] = field(default_factory=list)
     lengths: list[dict[str, Any]] = field(default_factory=list)
     labels: list[dict[str, Any]] = field(default_factory=list)
+    train: Sequence[Any] = ()
 
 
 def examine(task: Task[Any, Any], config: Any) -> Examination:
     """Looks through the data that `config.data` names."""
-    faults = list(task.faults(config))
     try:
         splits = task.read(config)
     except DataError as error:
-        return Examination(faults or [str(error)])
+        return Examination(list(task.faults(config, None)) or [str(error)])
+    faults = list(task.faults(config, splits))
     limit = getattr(config.data, "max_tokens", 0)
     parts = {name: getattr(splits, name) for name in ("train", "dev", "test")}
     parts = {name: part for name, part in parts.items() if part}
@@ -51,6 +53,7 @@ def examine(task: Task[Any, Any], config: Any) -> Examination:
         [_facts(name, words[name], words.get("train", []), limit) for name in parts],
         _histogram(words),
         _balance(task, splits),
+        splits.train,
     )
 
 

@@ -51,8 +51,25 @@ def read_json(path: Path) -> Any:
     """
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise RunError(f"{path}: not readable ({error}).") from None
+
+
+def read_names(path: Path) -> list[str]:
+    """The names in a JSON file of a run, such as labels: a list of texts, none of them empty or there twice.
+
+    Raises:
+        RunError: if it is missing or holds anything else.
+    """
+    names = read_json(path)
+    if (
+        not isinstance(names, list)
+        or not names
+        or not all(isinstance(name, str) and name for name in names)
+        or len(set(names)) < len(names)
+    ):
+        raise RunError(f"{path}: must be a JSON list of names, none of them empty or there twice.")
+    return names
 
 
 def cache_folder() -> Path:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from seqkit.errors import ConfigError
+from seqkit.limits import Limits
 from seqkit.prediction import Prediction
 
 if TYPE_CHECKING:
@@ -55,6 +56,8 @@ class Pipeline(ABC, Generic[ExampleT, ItemT, BatchT]):
     model: nn.Module
     config: Any
     """The task's settings, resolved: what data decided (the width of pretrained vectors) is filled in."""
+    limits: Limits = Limits()
+    """What an input may weigh, where it takes a look into it to know."""
     notes: Sequence[str] = ()
     """What the user should know of the preprocessing, such as the coverage of pretrained vectors."""
 

@@ -19,6 +19,9 @@ from seqkit.processes import ALONE, Processes
 WINDOW = 32
 """Batches' worth of inputs that are read ahead and sorted by length together, at most."""
 
+MAX_STEPS = 1 << 17
+"""Steps of a batch, padding included, so that a batch of very long inputs takes no more memory than others."""
+
 
 def predict_stream(
     pipeline: Pipeline[Any, Any, Any],
@@ -95,7 +98,7 @@ def predict_window(
         with computing_in(precision, device):
             return pipeline.predict(chosen, batch)
 
-    batches = make_batches([pipeline.length(i) for i in items], batch_size=batch_size)
+    batches = list(_batches([pipeline.length(item) for item in items], batch_size))
     answers = processes.map(answer, batches, Prediction.revive_all)
     by_index = {
         index: dataclasses.replace(answer, input=raws[index])
@@ -120,6 +123,14 @@ def compute_features(
         own = islice(raws(), processes.rank, None, processes.size)
         processes.gather(lambda: pipeline.fixed_features(own, on_progress))
     pipeline.fixed_features(raws(), on_progress)
+
+
+def _batches(lengths: Sequence[int], batch_size: int) -> Iterator[list[int]]:
+    """Indices of the inputs of each batch, like lengths together; very long ones are fewer to a batch."""
+    for indices in make_batches(lengths, batch_size=batch_size):
+        steps = [lengths[i] for i in indices]
+        for part in make_batches(steps, batch_size=batch_size, batch_tokens=MAX_STEPS):
+            yield [indices[i] for i in part]
 
 
 def device_of(pipeline: Pipeline[Any, Any, Any]) -> torch.device:

@@ -21,6 +21,7 @@ import seqkit
 from seqkit.config import dump_yaml, from_dict, read_yaml, to_dict
 from seqkit.errors import ConfigError, RunError
 from seqkit.files import read_json, replacing, sha256, write_text
+from seqkit.limits import Limits
 from seqkit.pipeline import Scores
 from seqkit.registry import get_task
 from seqkit.task import Task
@@ -69,25 +70,30 @@ class Run:
     def metrics(self) -> dict[str, Any]:
         """What `metrics.json` holds; empty where training has not ended."""
         path = self.path / METRICS
-        return read_json(path) if path.is_file() else {}
+        values = read_json(path) if path.is_file() else {}
+        if not isinstance(values, dict):
+            raise RunError(f"{path}: not a run's scores.")
+        return values
 
 
-def open_run(path: str | Path) -> Run:
+def open_run(path: str | Path, limits: Limits | None = None) -> Run:
     """The run in a folder, its files checked against the manifest.
 
+    Args:
+        path: The folder.
+        limits: How large a file of it may be.
+
     Raises:
-        RunError: if the folder is no run, a file is missing or altered, or the format is newer than this seqkit.
+        RunError: if the folder is no run, a file is missing, altered, too large or a link that leads outside the
+            folder, or the format is newer than this seqkit.
     """
     path = Path(path)
+    _check_folder(path, limits or Limits())
     manifest = _read_manifest(path)
     for name, digest in manifest["files"].items():
         _check_file(path, name, digest)
     task = get_task(manifest["task"])
-    try:
-        config = from_dict(task.Config, read_yaml(path / CONFIG))
-    except ConfigError as error:
-        raise RunError(f"{path / CONFIG}: {error}") from None
-    return Run(path, task, config)
+    return Run(path, task, _read_settings(path / CONFIG, task))
 
 
 def prepare_folder(path: Path, *, overwrite: bool = False) -> Path:
@@ -181,6 +187,28 @@ def _write_json(path: Path, values: Mapping[str, Any]) -> None:
     write_text(path, json.dumps(values, indent=2, ensure_ascii=False) + "\n")
 
 
+def _read_settings(file: Path, task: Task[Any, Any]) -> Any:
+    """The settings in a run's file; whatever is wrong with them is a RunError that names it."""
+    try:
+        values = read_yaml(file)
+    except ConfigError as error:
+        raise RunError(str(error)) from None
+    try:
+        return from_dict(task.Config, values)
+    except ConfigError as error:
+        raise RunError(f"{file}: {error}") from None
+
+
+def _check_folder(path: Path, limits: Limits) -> None:
+    """Raises RunError if what is read of a run lies outside its folder or is too large."""
+    home, parts = path.resolve(), (PREPROCESSING, CHECKPOINTS)
+    read = [path / name for name in (MANIFEST, CONFIG, WEIGHTS, METRICS, *parts)]
+    for file in (*read, *(file for part in parts for file in (path / part).rglob("*"))):
+        if not file.resolve().is_relative_to(home):
+            raise RunError(f"{file}: a link to a file outside the run, which is not followed.")
+        limits.check_file(file)
+
+
 def _check_file(path: Path, name: str, digest: object) -> None:
     """Raises RunError unless the run in `path` has the file with that sum."""
     file = path / name
@@ -209,13 +237,13 @@ def _read_manifest(path: Path) -> dict[str, Any]:
     try:
         manifest: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
         version = manifest["format"]
-        if not isinstance(version, int):
+        if type(version) is not int or version < 1:
             raise ValueError("wrong types")
         if version > FORMAT:  # what else a newer manifest holds is not known
             raise RunError(f"{path}: written in format {version} by seqkit {manifest.get('seqkit')}; this seqkit "
                            f"({seqkit.__version__}) reads up to {FORMAT}: upgrade seqkit.")  # fmt: skip
         if not (isinstance(manifest["task"], str) and isinstance(manifest["files"], dict)):
             raise ValueError("wrong types")
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise RunError(f"{file}: not a run's manifest ({error}).") from None
     return manifest

@@ -133,15 +133,16 @@ class Task(ABC, Generic[ConfigT, ExampleT]):
 
         return iter_lines(path)
 
-    def faults(self, config: ConfigT) -> Iterator[str]:
+    def faults(self, config: ConfigT, splits: Splits[ExampleT] | None) -> Iterator[str]:
         """What is wrong with the data that `config.data` names, a sentence each with its file and line.
 
-        The default is the error of `read`; a task that reads on after a fault finds more.
+        The default is nothing beside what `read` refuses; a task that reads on after a fault finds more.
+
+        Args:
+            config: Settings.
+            splits: What `read` gave; None where it refused, which is told if no fault is found here.
         """
-        try:
-            self.read(config)
-        except DataError as error:
-            yield str(error)
+        return iter(())
 
     def words(self, example: ExampleT) -> Sequence[str]:
         """The words of an example's input, to be counted; the default is none."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import struct
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -51,9 +54,29 @@ def load_weights(model: nn.Module, path: Path) -> None:
     Raises:
         RunError: if the file is missing, altered, or belongs to another network.
     """
+    expected = unique_state(model)
+    check_names(expected, read_shapes(path), str(path))
     state = read_weights(path)
-    check_names(unique_state(model), state, str(path))
+    wrong = [name for name, weight in state.items() if not _fits(weight, expected[name])]
+    if wrong:
+        raise RunError(f"{path}: weights that are no finite numbers, such as {wrong[0]}.")
     model.load_state_dict(state, strict=False)
+
+
+def _fits(weight: Tensor, expected: Tensor) -> bool:
+    """Whether a weight is of the expected kind, real or whole, and finite."""
+    same_kind = weight.is_floating_point() == expected.is_floating_point()
+    return same_kind and not weight.is_complex() and bool(weight.isfinite().all())
+
+
+def read_shapes(path: Path) -> dict[str, torch.Size]:
+    """The shapes of the weights in a file by their names, read from its first lines alone.
+
+    Raises:
+        RunError: if the file is missing or no safetensors file.
+    """
+    with _opened(path) as file:
+        return {name: torch.Size(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
@@ -62,8 +85,6 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     Raises:
         RunError: if the file is missing or altered.
     """
-    if not path.is_file():
-        raise RunError(f"{path}: missing; a run needs its weights.")
     return read_tensors(path)[0]
 
 
@@ -73,14 +94,9 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], str]:
     Raises:
         RunError: if the file cannot be read, or is altered.
     """
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError, struct.error) as error:
-        raise RunError(f"{path}: not a readable safetensors file ({error}).") from None
+    with _opened(path) as file:
+        metadata = file.metadata() or {}
+        state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     text = metadata.get("text", "")
     if metadata.get("sha256") != _digest(state, text):
         raise RunError(
@@ -89,11 +105,27 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], str]:
     return state, text
 
 
-def check_names(expected: dict[str, Tensor], state: dict[str, Tensor], source: str) -> None:
-    """Raises RunError unless `state`, which comes from `source`, has the tensors of a network."""
-    missing = [name for name in expected if name not in state]
-    extra = [name for name in state if name not in expected]
-    wrong = [n for n in expected if n in state and expected[n].shape != state[n].shape]
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    """A safetensors file; whatever is wrong with it is a RunError."""
+    from safetensors import SafetensorError, safe_open
+
+    if not path.is_file():
+        raise RunError(f"{path}: missing; a run needs its weights.")
+    try:
+        with safe_open(path, framework="pt") as file:
+            yield file
+    except (SafetensorError, OSError, struct.error) as error:
+        raise RunError(f"{path}: not a readable safetensors file ({error}).") from None
+
+
+def check_names(
+    expected: Mapping[str, Tensor], shapes: Mapping[str, torch.Size], source: str
+) -> None:
+    """Raises RunError unless `shapes`, which come from `source`, are those of a network's tensors."""
+    missing = [name for name in expected if name not in shapes]
+    extra = [name for name in shapes if name not in expected]
+    wrong = [n for n in expected if n in shapes and expected[n].shape != shapes[n]]
     if missing or extra or wrong:
         raise RunError(
             f"{source}: weights of another network (missing {missing[:3]}, not expected {extra[:3]}, of another "

@@ -10,6 +10,9 @@ from PIL import Image
 from seqkit.cli.main import main
 
 from seqkit import selftest
+from seqkit.config import from_dict
+from seqkit.examination import examine
+from seqkit.registry import get_task
 
 
 def doctor(capsys: pytest.CaptureFixture[str], *words: str | Path) -> tuple[int, str]:
@@ -28,12 +31,30 @@ def test_reviews(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write(tmp_path / "test.csv", "text,label\nGood film.,pos\nA new one!,neg\n")
     status, printed = doctor(capsys, "data", "sentiment", tmp_path)
     assert status == 0 and "No fault found." in printed
+    assert "minutes an epoch (1 steps, 1 CPU thread) and " in printed
     assert "1 of 2 test examples stand in train too" in printed
     write(tmp_path / "train.csv", good + "Fine.,Pos\n  ,neg\n")
     status, printed = doctor(capsys, "data", "sentiment", tmp_path)
     assert status == 1 and "2 faults found." in printed
     assert "the text is empty" in printed
     assert "differ in case or blanks alone: 'Pos', 'pos'" in printed
+
+
+def test_what_cannot_be_learned_has_no_time_to_be_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = write(tmp_path / "train.csv", "text,label\n" + "Good film.,pos\n" * 9)
+    status, printed = doctor(capsys, "data", "sentiment", data)
+    assert status == 0 and "cannot be said: Two labels at least are needed" in printed
+
+
+def test_data_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path / "train.csv", "text,label\n" + "Good film.,pos\nBad film.,neg\n" * 10)
+    task, reads = get_task("sentiment"), []
+    read = task.read
+    monkeypatch.setattr(task, "read", lambda config: reads.append(config) or read(config))
+    examine(task, from_dict(task.Config, {"data": {"path": str(tmp_path)}}))
+    assert len(reads) == 1
 
 
 def test_pairs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -129,15 +129,16 @@ class PieceCodec(Codec):
         self.lowercase = lowercase
         self._pieces: Any = sentencepiece.SentencePieceProcessor()
         self._pieces.LoadFromSerializedProto(model)  # unlike the constructor, refuses an empty one
+        specials = [self._pieces.piece_to_id(piece) for piece in SPECIAL_PIECES]
+        if specials != list(range(len(SPECIAL_PIECES))):
+            raise ValueError(f"its first pieces are not {', '.join(SPECIAL_PIECES)}")
 
     def tokens(self, text: str) -> list[str]:
-        pieces: list[str] = self._pieces.encode(
-            text.lower() if self.lowercase else text, out_type=str
-        )
+        pieces: list[str] = self._pieces.encode(self._prepared(text), out_type=str)
         return pieces
 
     def encode(self, text: str) -> list[int]:
-        ids: list[int] = self._pieces.encode(text.lower() if self.lowercase else text)
+        ids: list[int] = self._pieces.encode(self._prepared(text))
         return ids
 
     def encode_with_dropout(
@@ -156,10 +157,7 @@ class PieceCodec(Codec):
         def encode() -> list[list[int]]:
             return [
                 self._pieces.encode(
-                    text.lower() if self.lowercase else text,
-                    enable_sampling=True,
-                    alpha=dropout,
-                    nbest_size=-1,
+                    self._prepared(text), enable_sampling=True, alpha=dropout, nbest_size=-1
                 )
                 for text in texts
             ]
@@ -180,6 +178,12 @@ class PieceCodec(Codec):
 
     def identity(self) -> tuple[object, ...]:
         return (self.lowercase, self.model)
+
+    def _prepared(self, text: str) -> str:
+        """The text in the case that was learned; half characters (lone surrogates), which sentencepiece does not take,
+        become question marks."""
+        text = text.lower() if self.lowercase else text
+        return text.encode("utf-8", "replace").decode("utf-8")
 
     def save(self, folder: Path, name: str) -> None:
         (folder / f"{name}.model").write_bytes(self.model)

@@ -18,7 +18,7 @@ and the only one (S) too.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from seqkit.errors import DataError, UnknownNameError
 
@@ -36,11 +36,19 @@ class Span(NamedTuple):
 
 
 class TagError(DataError):
-    """A tag that breaks its scheme; `index` (from 0) is its place in the sentence."""
+    """A tag that breaks its scheme.
 
-    def __init__(self, index: int, message: str) -> None:
+    Args:
+        index: Its place in the sentence, from 0.
+        reason: Whether the tag is none of the scheme's (`form`), cannot stand after the one before (`order`), or
+            leaves an entity without an end (`end`).
+        message: For people.
+    """
+
+    def __init__(self, index: int, reason: Literal["form", "order", "end"], message: str) -> None:
         super().__init__(message)
         self.index = index
+        self.reason = reason
 
 
 class _Tag(NamedTuple):
@@ -185,6 +193,7 @@ def _checked(tags: Sequence[str], scheme: str) -> list[_Tag]:
         if not _may_follow(before, tag, scheme):
             raise TagError(
                 index,
+                "order",
                 f"Tag {index} {str(tag)!r} cannot follow {_name(before, index)} "
                 f"in scheme {scheme!r}.",
             )
@@ -192,6 +201,7 @@ def _checked(tags: Sequence[str], scheme: str) -> list[_Tag]:
     if not _may_follow(before, _OUTSIDE, scheme):
         raise TagError(
             len(parsed) - 1,
+            "end",
             f"Tag {len(parsed) - 1} {str(before)!r} cannot be the last of a sentence in scheme "
             f"{scheme!r}: its entity has no end.",
         )
@@ -224,7 +234,8 @@ def _parse(tag: str, index: int, scheme: str) -> _Tag:
     prefix, _, label = tag.partition("-")
     if len(prefix) != 1 or prefix not in PREFIXES[scheme] or not label:
         allowed = ", ".join(f"{letter}-LABEL" for letter in PREFIXES[scheme])
-        raise TagError(index, f"Tag {index} is {tag!r}; scheme {scheme!r} allows O, {allowed}.")
+        message = f"Tag {index} is {tag!r}; scheme {scheme!r} allows O, {allowed}."
+        raise TagError(index, "form", message)
     return _Tag(prefix, label)
 
 

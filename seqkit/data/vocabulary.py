@@ -86,7 +86,7 @@ class Vocabulary:
         """
         try:
             tokens = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise RunError(f"{path}: not a readable vocabulary ({error}).") from None
         if not isinstance(tokens, list) or not all(isinstance(t, str) for t in tokens):
             raise RunError(f"{path}: not a vocabulary, which is a JSON list of tokens.")

@@ -10,6 +10,9 @@ from seqkit.errors import ConfigError
 
 METHODS = ("beam", "greedy", "sample", "mbr")
 
+MOST, LONGEST = 1000, 10_000
+"""Sentences kept or drawn, and tokens of one, at most: a run's own settings must not take all memory."""
+
 
 @dataclass(frozen=True)
 class DecodingOptions:
@@ -73,8 +76,11 @@ class DecodingOptions:
         checks = [
             ("method", self.method in METHODS, f"one of {', '.join(METHODS)}"),
             ("beam_size", self.beam_size >= 1, "at least 1 hypothesis"),
+            ("beam_size", self.beam_size <= MOST, f"at most {MOST:,} hypotheses"),
             ("nbest", *self._allowed_nbest()),
+            ("nbest", self.nbest <= MOST, f"at most {MOST:,} hypotheses"),
             ("max_len", self.max_len >= 1, "at least 1 token"),
+            ("max_len", self.max_len <= LONGEST, f"at most {LONGEST:,} tokens"),
             ("min_len", self.min_len >= 0, "at least 0 tokens"),
             ("length_penalty", 0 <= self.length_penalty < math.inf, "a number that is at least 0"),
             (
@@ -84,6 +90,7 @@ class DecodingOptions:
             ),
             ("no_repeat_ngram", self.no_repeat_ngram >= 0, "at least 0 tokens"),
             ("mbr_samples", self.mbr_samples >= 1, "at least 1 sample"),
+            ("mbr_samples", self.mbr_samples <= MOST, f"at most {MOST:,} samples"),
             ("temperature", 0 < self.temperature < math.inf, "a number above 0"),
             ("top_k", self.top_k >= 0, "at least 0 tokens"),
             ("top_p", 0 < self.top_p <= 1, "above 0 and at most 1"),

@@ -51,7 +51,7 @@ def read_checkpoint(folder: Path, on_fault: Callable[[str], None]) -> Any:
         try:
             tensors, text = read_tensors(path)
             return _unpacked(json.loads(text), tensors)
-        except (RunError, ValueError, KeyError) as error:
+        except (RunError, ValueError, KeyError, TypeError, RecursionError) as error:
             on_fault(f"{error} The checkpoint before it is used.")
     return None
 

@@ -364,7 +364,8 @@ def restore_network(model: nn.Module, snapshot: dict[str, Any]) -> None:
     Raises:
         RunError: if they are of another network.
     """
-    check_names(unique_state(model), snapshot["network"], "The checkpoint")
+    shapes = {name: weight.shape for name, weight in snapshot["network"].items()}
+    check_names(unique_state(model), shapes, "The checkpoint")
     model.load_state_dict(snapshot["network"], strict=False)
     trainable = set(snapshot["trainable"])
     for name, parameter in model.named_parameters():

@@ -23,6 +23,8 @@ ROUNDS, STEPS, ROWS = 5, 5, 32
 
 GAIN = 0.8
 """Share of the time that more threads may take at most to be chosen: a smaller gain is lost to what else runs."""
+MOST = max(64, os.cpu_count() or 1)
+"""Threads at most; torch ends the program where the system cannot start as many as it asks for."""
 
 
 def choose_threads(asked: int, hidden_size: int) -> int:
@@ -34,6 +36,7 @@ def choose_threads(asked: int, hidden_size: int) -> int:
     most = min(4, int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1))
     alone = most == 1 or hidden_size <= SMALL
     threads = asked or (1 if alone else _measured(hidden_size, most))
+    threads = min(threads, MOST)  # the number may come with a run
     if threads != torch.get_num_threads():
         torch.set_num_threads(threads)
     return threads

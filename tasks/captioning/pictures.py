@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "DIB", "GIF", "TIFF")
+"""What a file may hold, whatever its name: Pillow has readers that run other programs (EPS), or that few have tried."""
 
 
 def list_pictures(folder: Path) -> list[Path]:
@@ -45,10 +48,13 @@ def open_picture(path: Path) -> Image.Image:
             larger than `PIL.Image.MAX_IMAGE_PIXELS` (about 89 million pixels): a small file can
             unpack to many gigabytes.
     """
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise DataError(f"{path}: not a file.")  # of a pipe, for one, reading may never end
     try:
         with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of odd fields beside the picture
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path) as picture:
+            with Image.open(path, formats=FORMATS) as picture:
                 picture.load()
                 return _as_rgb(ImageOps.exif_transpose(picture))
     except FileNotFoundError:
@@ -59,6 +65,23 @@ def open_picture(path: Path) -> Image.Image:
         raise DataError(f"{path}: not a picture that can be read.") from None
     except Exception as error:  # broken bytes make the decoders raise nearly anything
         raise DataError(f"{path}: damaged or cut short ({error}).") from None
+
+
+def check_size(path: Path, max_pixels: int) -> None:
+    """Raises DataError if a picture claims to be larger; what is no picture is left to `open_picture`."""
+    if not os.path.isfile(path):
+        return
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(path, formats=FORMATS) as picture:
+                width, height = picture.size
+    except Exception:  # whatever it is, it will be told when the picture is opened
+        return
+    if width * height > max_pixels:
+        raise DataError(
+            f"{path}: too large a picture, {width:,} x {height:,} pixels; `max_pixels` is {max_pixels:,}."
+        )
 
 
 def _as_rgb(picture: Image.Image) -> Image.Image:

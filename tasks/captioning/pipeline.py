@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import zlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -31,7 +32,7 @@ from .config import CaptioningConfig, CaptioningModel
 from .extraction import cache_key, picture_transform
 from .features import FrozenFeatures
 from .network import PictureEncoder, Seen
-from .pictures import load_pictures
+from .pictures import check_size, load_pictures
 
 BOS, EOS = Vocabulary.bos_idx, Vocabulary.eos_idx
 SIGNATURE = (
@@ -118,6 +119,7 @@ class CaptioningPipeline(Generator[CaptionedPicture, Item, PictureBatch]):
             raise DataError(
                 f"Captioning reads files of pictures, got {type(raw).__name__}: {raw!r}."
             )
+        check_size(Path(raw), self.limits.max_pixels)
         return Item(Path(raw))
 
     def raw_input(self, example: CaptionedPicture) -> str:
@@ -161,7 +163,7 @@ class CaptioningPipeline(Generator[CaptionedPicture, Item, PictureBatch]):
         return self.generate(
             batch.seen,
             limits=[limit] * len(items),
-            row_ids=[zlib.crc32(str(item.path).encode()) for item in items],
+            row_ids=[zlib.crc32(os.fsencode(item.path)) for item in items],
             src_lengths=[self.backbone.num_positions] * len(items),
         )
 

@@ -66,14 +66,13 @@ class CaptioningTask(Task[CaptioningConfig, CaptionedPicture]):
             config.training.seed,
         )
 
-    def faults(self, config: CaptioningConfig) -> Iterator[str]:
-        """What cannot be read: files of captions, and each picture that is missing or damaged."""
+    def faults(
+        self, config: CaptioningConfig, splits: Splits[CaptionedPicture] | None
+    ) -> Iterator[str]:
+        """Each picture that is damaged."""
         from .pictures import open_picture
 
-        try:
-            splits = self.read(config)
-        except DataError as error:
-            yield str(error)
+        if splits is None:
             return
         for picture in (*splits.train, *splits.dev, *splits.test):
             try:

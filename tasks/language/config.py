@@ -65,6 +65,7 @@ class LanguageModelConfig(CoreConfig):
         faults.at_least(self, "emb_size", 1, "number")
         faults.at_least(self, "samples", 0)
         faults.at_least(self, "continuation", 0)
+        faults.at_most(self, "continuation", 10_000, "units")
         if self.bidirectional and self.num_layers > 1:
             faults.add(
                 "num_layers", "must be 1 where `model.bidirectional` is true", self.num_layers

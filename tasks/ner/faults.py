@@ -192,12 +192,13 @@ def _scheme_faults(sentences: Iterable[Sequence[Row]], scheme: str) -> Faults:
 
 
 def _why(error: TagError, tags: Sequence[str], scheme: str) -> str:
-    if tags[error.index][0] not in (*PREFIXES[scheme], OUTSIDE):
-        return f"is no tag of the scheme {scheme}, which the others follow."
     before = tags[error.index - 1] if error.index else "the start of a sentence"
-    if "last of a sentence" in str(error):
-        return f"cannot end a sentence in the scheme {scheme}, which the others follow."
-    return f"cannot follow {before} in the scheme {scheme}, which the others follow."
+    what = {
+        "form": "is no tag of",
+        "order": f"cannot follow {before} in",
+        "end": "cannot end a sentence in",
+    }
+    return f"{what[error.reason]} the scheme {scheme}, which the others follow."
 
 
 def _mended(tags: Sequence[str], index: int, scheme: str) -> list[str]:

@@ -16,7 +16,7 @@ from seqkit.data.batch import pad, steps_of
 from seqkit.data.tag_schemes import OUTSIDE, PREFIXES, bio_spans, from_bio, to_bio
 from seqkit.data.vectors import start_from_vectors, vector_size, words_with_vectors
 from seqkit.errors import ConfigError, DataError
-from seqkit.files import read_json
+from seqkit.files import read_names
 from seqkit.metrics.spans import entity_scores
 from seqkit.pipeline import Pipeline, Scores
 from seqkit.prediction import Alternative, Prediction
@@ -252,7 +252,7 @@ def _start_weights(pipeline: NerPipeline) -> str:
             f"`model.pretrained` must be a run of ner or of `seqkit pretrain`; {path} is of {run.task.name}."
         )
     theirs, mine = WordFeatures.load(run.preprocessing), pipeline.features
-    tags = _tags(read_json(run.preprocessing / "types.json"), run.config.model.tag_scheme)
+    tags = _tags(read_names(run.preprocessing / "types.json"), run.config.model.tag_scheme)
     words = shared_rows(mine.words.index, theirs.words.index)
     labels = shared_rows(pipeline.tag_index, {tag: i for i, tag in enumerate(tags)})
     tables = {
@@ -277,7 +277,7 @@ def load(config: NerConfig, folder: Path) -> NerPipeline:
     Raises:
         RunError: if a file is missing or unreadable.
     """
-    return NerPipeline(config, WordFeatures.load(folder), read_json(folder / "types.json"))
+    return NerPipeline(config, WordFeatures.load(folder), read_names(folder / "types.json"))
 
 
 def _tags(types: Sequence[str], scheme: str) -> list[str]:

@@ -43,14 +43,12 @@ class NerTask(Task[NerConfig, Sentence]):
         splits = Splits(train=read_frame(frame, config.data), source="DataFrame")
         return complete(splits, config.data.dev_fraction, config.training.seed)
 
-    def faults(self, config: NerConfig) -> Iterator[str]:
-        """Every faulty line of CoNLL columns; of other formats the first."""
+    def faults(self, config: NerConfig, splits: Splits[Sentence] | None) -> Iterator[str]:
+        """Every faulty line of CoNLL columns."""
         if config.data.names_nothing:
             return
         files = [f for f in split_files(config.data).values() if is_columns(f)]
         yield from column_faults(files, config.data)
-        if not files:
-            yield from super().faults(config)
 
     def words(self, example: Sentence) -> Sequence[str]:
         """Its tokens."""

@@ -19,7 +19,7 @@ from seqkit.data.batch import Batch, move, pad
 from seqkit.data.codecs import Codec, VocabularyCodec, build_codec, load_codec
 from seqkit.data.vectors import start_from_vectors, vector_size, words_with_vectors
 from seqkit.errors import ConfigError, DataError
-from seqkit.files import read_json
+from seqkit.files import read_names
 from seqkit.metrics.classification import classification_scores
 from seqkit.nn import Classifier, Encoder, Pooling, TokenEmbedding
 from seqkit.pipeline import Pipeline, Scores
@@ -283,7 +283,7 @@ def load(config: SentimentConfig, folder: Path) -> SentimentPipeline:
     Raises:
         RunError: if a file is missing or unreadable.
     """
-    return SentimentPipeline(config, load_codec(folder, "text"), read_json(folder / "labels.json"))
+    return SentimentPipeline(config, load_codec(folder, "text"), read_names(folder / "labels.json"))
 
 
 def _build_model(config: SentimentConfig, vocab_size: int, num_labels: int) -> Classifier:

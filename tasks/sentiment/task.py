@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seqkit.data.tokens import split_words
-from seqkit.errors import DataError
 from seqkit.task import Splits, Task
 
 from .config import SentimentConfig
@@ -35,12 +34,9 @@ class SentimentTask(Task[SentimentConfig, Review]):
         """All rows of a DataFrame, as training data."""
         return read_review_frame(config.data, frame, config.training.seed)
 
-    def faults(self, config: SentimentConfig) -> Iterator[str]:
-        """What cannot be read, texts without a word, and labels that differ in case or blanks alone."""
-        try:
-            splits = self.read(config)
-        except DataError as error:
-            yield str(error)
+    def faults(self, config: SentimentConfig, splits: Splits[Review] | None) -> Iterator[str]:
+        """Texts without a word, and labels that differ in case or blanks alone."""
+        if splits is None:
             return
         labels: dict[str, set[str]] = {}
         for name in ("train", "dev", "test"):

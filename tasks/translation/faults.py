@@ -16,8 +16,9 @@ RATIO, SIGNS = 4, 40
 """Sentences are unlike in length if one has so many times the letters of the other, and so many more."""
 
 
-def pair_faults(data: TranslationData, seed: int) -> Iterator[str]:
-    """The faults of the files that `data` names, each with its line where it has one."""
+def pair_faults(data: TranslationData, seed: int, *, refused: bool) -> Iterator[str]:
+    """The faults of the files that `data` names, each with its line where it has one; where reading refuses them, why
+    it does comes last."""
     if data.names_nothing:
         return
     reader = PairReader(data, seed)
@@ -25,7 +26,8 @@ def pair_faults(data: TranslationData, seed: int) -> Iterator[str]:
         files = reader.aligned_files()
         for pair in files:
             yield from _line_faults(*pair)
-        reader.read()
+        if refused:
+            reader.read()
     except DataError as error:
         yield str(error)
 

@@ -38,9 +38,9 @@ class TranslationTask(Task[TranslationConfig, Pair]):
         """All rows of a DataFrame, as training data."""
         return PairReader(config.data, config.training.seed).read_frame(frame)
 
-    def faults(self, config: TranslationConfig) -> Iterator[str]:
-        """What cannot be read, blank sides, and pairs that are hardly translations of each other."""
-        yield from pair_faults(config.data, config.training.seed)
+    def faults(self, config: TranslationConfig, splits: Splits[Pair] | None) -> Iterator[str]:
+        """Blank sides, pairs that are hardly translations of each other, and what cannot be read."""
+        yield from pair_faults(config.data, config.training.seed, refused=splits is None)
 
     def words(self, example: Pair) -> Sequence[str]:
         """The source's words and signs."""
