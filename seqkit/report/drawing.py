@@ -1,0 +1,196 @@
+"""Parts as pictures: PNG files, and SVG that takes its colours from the page it stands in. Torch-free."""
+
+from __future__ import annotations
+
+import io
+import itertools
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from seqkit.files import replacing
+from seqkit.report.lighting import lit
+from seqkit.report.palette import LIGHT, LINES, shade
+from seqkit.report.parts import Grid, Part, Pictures, Plot, Tokens
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+INK, QUIET, RULE, PAPER = (LIGHT[name] for name in ("ink", "quiet", "rule", "paper"))
+STYLE: Any = {  # of matplotlib
+    "font.size": 9, "text.color": INK, "axes.labelcolor": QUIET, "axes.edgecolor": RULE,
+    "xtick.color": QUIET, "ytick.color": QUIET, "svg.fonttype": "none", "svg.hashsalt": "seqkit",
+    "axes.facecolor": "none", "axes.titlesize": 9, "axes.titlelocation": "left",
+}  # fmt: skip
+MARKERS = "os^D"
+LINE_WIDTH = 76
+"""Characters on a line of a drawn text."""
+SHOWN_TICKS = 24
+"""Names on an axis; of more steps only every second, third, ... is named."""
+
+
+def can_be_drawn(part: Part) -> bool:
+    """Whether a part is more than text."""
+    return isinstance(part, (Tokens, Grid, Pictures, Plot))
+
+
+def save_png(part: Part, path: Path) -> None:
+    """Draws a part into a PNG file."""
+    figure = _drawn(part)
+    figure.set_facecolor(PAPER)
+    with replacing(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=150)
+
+
+def as_svg(part: Plot, name: str) -> str:
+    """A plot as an SVG element whose colours are the page's custom properties.
+
+    Args:
+        part: What to draw.
+        name: Begins all ids in the element, so that several can stand in a page.
+    """
+    from matplotlib import rc_context
+
+    figure, text = _drawn(part), io.StringIO()
+    figure.patch.set_visible(False)
+    nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+    with rc_context(STYLE):
+        figure.savefig(text, format="svg", metadata=nothing)
+    svg = re.search(r"<svg.*</svg>", text.getvalue(), flags=re.DOTALL)
+    assert svg is not None
+    found = re.sub(r'\sid="', f' id="{name}-', svg[0])
+    found = re.sub(r'(xlink:href="|url\()#', rf"\1#{name}-", found)
+    for colour, value in LIGHT.items():
+        found = found.replace(value, f"var(--{colour})")
+    return re.sub(r'^<svg ([^>]*?)width="[^"]*" height="[^"]*"', r"<svg \1", found)
+
+
+def _drawn(part: Part) -> Figure:
+    from matplotlib import rc_context
+
+    with rc_context(STYLE):
+        if isinstance(part, Plot):
+            return _plot(part)
+        if isinstance(part, Grid):
+            return _grid(part)
+        if isinstance(part, Tokens):
+            return _tokens(part)
+        assert isinstance(part, Pictures)
+        return _pictures(part)
+
+
+def _figure(width: float, height: float) -> tuple[Figure, Axes]:
+    """An empty figure of that size, in inches, and its axes."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    return figure, figure.subplots()
+
+
+def _plot(part: Plot) -> Figure:
+    named = [_short(name) for name in part.ticks]
+    step = -(-len(named) // SHOWN_TICKS) or 1
+    upright = sum(map(len, named[::step])) > 40  # too long to stand side by side
+    figure, axes = _figure(4.6, 3.4 if upright else 2.7)
+    if part.diagonal:
+        axes.plot([0, 1], [0, 1], color=QUIET, linestyle=":", linewidth=1)
+    looks = itertools.cycle(zip(LINES, MARKERS, strict=True))
+    for (name, heights), (colour, marker) in zip(part.lines.items(), looks, strict=False):
+        axes.plot(
+            part.x, heights, color=LIGHT[colour], marker=marker, markersize=3.5, linewidth=1.4,
+            linestyle="-" if part.joined else "", label=name,
+        )  # fmt: skip
+    axes.set(xlabel=part.x_label, ylabel=part.y_label)
+    if part.log_y:
+        axes.set_yscale("log")
+    if named:
+        axes.set_xticks(list(part.x[::step]), named[::step], rotation=90 if upright else 0)
+    axes.grid(axis="y", color=RULE, linewidth=0.6)
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.tick_params(length=0)
+    if len(part.lines) > 1:
+        axes.legend(
+            frameon=False, labelcolor=INK, loc="lower left", bbox_to_anchor=(0, 1), ncols=2,
+            borderaxespad=0.2, handlelength=1.6,
+        )  # fmt: skip
+    return figure
+
+
+def _grid(part: Grid) -> Figure:
+    rows, columns = len(part.rows), len(part.columns)
+    cell = 0.42 if part.texts else 0.24
+    margin = 0.08 * min(18, max(map(len, part.rows), default=1)) + 0.6
+    figure, axes = _figure(max(2.4, margin + cell * columns), max(1.8, margin + cell * rows))
+    shades = [[PAPER_RGB if s is None else shade(s) for s in row] for row in part.strengths]
+    axes.imshow(shades, aspect="equal")
+    axes.set_xticks(range(columns), [_short(name) for name in part.columns], rotation=90)
+    axes.set_yticks(range(rows), [_short(name) for name in part.rows])
+    axes.xaxis.tick_top()
+    axes.tick_params(length=0)
+    axes.set(xlabel=part.column_axis, ylabel=part.row_axis)
+    for row, texts in enumerate(part.texts):
+        for column, text in enumerate(texts):
+            axes.text(column, row, text, ha="center", va="center", fontsize=6.5)
+    return figure
+
+
+PAPER_RGB = shade(0.0)
+
+
+def _tokens(part: Tokens) -> Figure:
+    places, lines = _set_in_lines(part)
+    pitch = 2 if part.labels else 1
+    figure, axes = _figure(8.0, 0.3 + 0.24 * pitch * lines)
+    axes.set(xlim=(0, LINE_WIDTH), ylim=(pitch * lines, 0))
+    axes.set_axis_off()
+    for i, (token, strength, (line, column)) in enumerate(
+        zip(part.tokens, part.strengths, places, strict=True)
+    ):
+        look: dict[str, Any] = {"facecolor": shade(strength), "edgecolor": "none", "pad": 1.5}
+        y = pitch * line + 0.5
+        axes.text(
+            column, y, _literal(token), family="monospace", bbox=look, va="center", fontsize=9
+        )
+        if part.labels:
+            axes.text(
+                column, y + 0.8, _literal(part.labels[i]), color=QUIET, va="center", fontsize=6
+            )
+    return figure
+
+
+def _set_in_lines(part: Tokens) -> tuple[list[tuple[int, int]], int]:
+    """(line and column of each token, number of lines)."""
+    places, line, column = [], 0, 0
+    labels = part.labels or [""] * len(part.tokens)
+    for token, label in zip(part.tokens, labels, strict=True):
+        width = max(len(token), round(0.75 * len(label)))
+        if column and column + width > LINE_WIDTH:
+            line, column = line + 1, 0
+        places.append((line, column))
+        column += width + 1
+    return places, line + 1
+
+
+def _pictures(part: Pictures) -> Figure:
+    from matplotlib.figure import Figure
+
+    columns = min(5, len(part.words) + 1)
+    rows = -(-(len(part.words) + 1) // columns)
+    figure = Figure(figsize=(1.7 * columns, 1.95 * rows), layout="constrained")
+    shown = [part.picture, *(lit(part.picture, weights) for weights in part.weights)]
+    for i, (picture, word) in enumerate(zip(shown, ["", *part.words], strict=True), start=1):
+        axes = figure.add_subplot(rows, columns, i)
+        axes.imshow(picture)
+        axes.set_title(_literal(word))
+        axes.set_axis_off()
+    return figure
+
+
+def _short(name: str) -> str:
+    return _literal(name if len(name) <= 18 else name[:17] + "…")
+
+
+def _literal(text: str) -> str:
+    """A text in which matplotlib sees no formula."""
+    return text.replace("$", r"\$")
