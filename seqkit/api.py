@@ -19,11 +19,13 @@ from seqkit.config import from_dict, merge, nest, read_yaml, to_dict
 from seqkit.curves import draw_curves
 from seqkit.devices import device_exists
 from seqkit.errors import ConfigError, DataError, RunError
+from seqkit.explaining import Explanation, explain_input
 from seqkit.pipeline import Pipeline, Scores
-from seqkit.predicting import predict_stream
+from seqkit.predicting import predict_stream, predict_window
 from seqkit.prediction import Prediction
 from seqkit.recipes import fill_needs
 from seqkit.registry import get_task
+from seqkit.report import Section
 from seqkit.run import (
     CHECKPOINTS,
     CURVES,
@@ -294,6 +296,31 @@ class Predictor:
         return score_examples(
             self.pipeline, splits.get(split), batch_size=batch_size, device=self.device
         )
+
+    def report(
+        self, data: Any = None, *, split: str = "test", batch_size: int = 32
+    ) -> tuple[Scores, list[Section]]:
+        """Scores, and what to show of them: by length and label, calibration, errors and worst examples.
+
+        The arguments are those of `evaluate`; `seqkit.report.write_page` writes a page of the sections.
+        """
+        from seqkit.reporting import report_sections
+
+        examples = read_again(self.task, self.config, data).get(split)
+        raws = [self.pipeline.raw_input(example) for example in examples]
+        self.pipeline.fixed_features(raws)
+        answers = predict_window(self.pipeline, raws, batch_size=batch_size, device=self.device)
+        scores = self.pipeline.score(examples, answers)
+        return scores, report_sections(self.pipeline, examples, answers, scores, self.task.metric)
+
+    def explain(self, raw: Any) -> Explanation:
+        """The answer to one raw input and what led to it: where the network looked, what spoke for the answer, other
+        answers. What can be shown depends on the task; a notebook shows the explanation as a page.
+
+        Raises:
+            DataError: if the input cannot be used.
+        """
+        return explain_input(self.pipeline, raw)
 
     def _predict_frame(self, frame: Any, batch_size: int) -> Any:
         column = self.task.input_column(self.config)

@@ -61,6 +61,11 @@ class Run:
         """Folder of vocabularies, tokenisers and labels."""
         return self.path / PREPROCESSING
 
+    def facts(self) -> dict[str, str]:
+        """What a page about the run begins with."""
+        task = f"{self.task.name}, {self.task.summary}"
+        return {"Run": str(self.path), "Task": task, "Cell": str(self.config.model.cell)}
+
     def metrics(self) -> dict[str, Any]:
         """What `metrics.json` holds; empty where training has not ended."""
         path = self.path / METRICS

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from seqkit.data.tokens import join_words, split_joined, split_words, split_words_only
-from seqkit.data.vocabulary import Vocabulary
+from seqkit.data.vocabulary import SPECIALS, Vocabulary
 from seqkit.errors import DataError, RunError, UnknownNameError
 
 UNITS = ("word", "word_only", "char", "bpe", "unigram")
@@ -232,6 +232,11 @@ def load_codec(folder: Path, name: str) -> Codec:
         )
     except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
         raise RunError(f"{folder / name}: not a readable tokeniser ({error}).") from None
+
+
+def unit_names(codec: Codec, ids: Sequence[int]) -> list[str]:
+    """Each id as a text of its own, for people; a special unit by its name, such as `<unk>`."""
+    return [SPECIALS[i] if i < len(SPECIALS) else codec.decode([i]) for i in ids]
 
 
 def _train_pieces(units: str, texts: list[str], vocab_size: int) -> bytes:

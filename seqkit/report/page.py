@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 """What the browser is told: this page asks for nothing."""
-NARROW = 12
-"""Columns of a grid up to which another part may stand beside it."""
+NARROW_GRID, NARROW_TABLE = 12, 4
+"""Columns of a grid and of a table up to which another part may stand beside it."""
 
 
 @dataclass(frozen=True)
@@ -48,13 +48,11 @@ class Page:
     Attributes:
         title: What it is about.
         sections: In their order.
-        about: A sentence under the title.
-        facts: Further facts by name, such as the run and its data.
+        facts: What it is of, by name, such as the run and its data.
     """
 
     title: str
     sections: Sequence[Section]
-    about: str = ""
     facts: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -91,7 +89,7 @@ def as_html(page: Page) -> str:
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
         f'<link rel="icon" href="data:,">\n'
         f"<title>{escape(page.title)}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n"
-        f"<header>\n<h1>{escape(page.title)}</h1>\n{_about(page.about)}{_facts(page.facts)}{_contents(page)}"
+        f"<header>\n<h1>{escape(page.title)}</h1>\n{_facts(page.facts)}{_contents(page)}"
         f"</header>\n{sections}</main>\n</body>\n</html>\n"
     )
 
@@ -129,12 +127,20 @@ def _section(number: int, section: Section) -> str:
 
 
 def _part(part: Part, name: str) -> str:
-    narrow = isinstance(part, Plot) or (isinstance(part, Grid) and len(part.columns) <= NARROW)
-    kind = "" if narrow else " wide"
+    kind = "" if _is_narrow(part) else " wide"
     return (
         f'<article class="part{kind}">\n<h3>{escape(part.title)}</h3>\n'
         f"{_about(part.about)}{_body(part, name)}</article>\n"
     )
+
+
+def _is_narrow(part: Part) -> bool:
+    """Whether another part may stand beside it."""
+    if isinstance(part, Grid):
+        return len(part.columns) <= NARROW_GRID
+    if isinstance(part, Table):
+        return len(part.rows[0]) <= NARROW_TABLE if part.rows else True
+    return isinstance(part, Plot)
 
 
 def _body(part: Part, name: str) -> str:
@@ -231,14 +237,15 @@ def _picture(picture: Image, alt: str, caption: str) -> str:
 
 
 def _table(part: Table) -> str:
-    names = list(part.rows[0]) if part.rows else []
-    numeric = {n for n in names if all(isinstance(row[n], (int, float)) for row in part.rows)}
-    head = "".join(f"<th{_column(n in numeric)}>{escape(str(n))}</th>" for n in names)
+    columns = {name: [row[name] for row in part.rows] for name in part.rows[0]} if part.rows else {}
+    kinds = [' class="number"' if _numeric(values) else "" for values in columns.values()]
+    names = zip(columns, kinds, strict=True)
+    head = "".join(f"<th{kind}>{escape(str(name))}</th>" for name, kind in names)
     rows = "".join(
         "<tr>"
-        + "".join(f"<td{_column(n in numeric)}>{_cell(row[n])}</td>" for n in names)
+        + "".join(f"<td{kind}>{escape(cell)}</td>" for cell, kind in zip(row, kinds, strict=True))
         + "</tr>\n"
-        for row in part.rows
+        for row in zip(*map(_cells_of, columns.values()), strict=True)
     )
     return (
         f'<div class="scroll" tabindex="0"><table class="data"><thead><tr>{head}</tr></thead>\n'
@@ -246,12 +253,23 @@ def _table(part: Table) -> str:
     )
 
 
-def _column(numeric: bool) -> str:
-    return ' class="number"' if numeric else ""
+def _numeric(values: Sequence[Any]) -> bool:
+    return all(value is None or isinstance(value, (int, float)) for value in values)
 
 
-def _cell(value: Any) -> str:
-    return escape(f"{value:.4g}" if isinstance(value, float) else str(value))
+def _cells_of(values: Sequence[Any]) -> list[str]:
+    """A column as texts: fractions with four digits of the largest of them, whole numbers in groups of three.
+
+    >>> _cells_of([58.631, 0.5]), _cells_of([1200, None])
+    (['58.63', '0.50'], ['1,200', ''])
+    """
+    if not _numeric(values):
+        return [str(value) for value in values]
+    known = [value for value in values if value is not None]
+    if all(isinstance(value, int) for value in known):
+        return ["" if value is None else f"{value:,}" for value in values]
+    digits = max(len(f"{abs(value):.0f}") for value in known)
+    return ["" if value is None else f"{value:.{max(0, 4 - digits)}f}" for value in values]
 
 
 def _ranges(part: Plot) -> Iterator[str]:

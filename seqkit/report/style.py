@@ -21,7 +21,6 @@ h2 { font-size: clamp(1.15rem, 2.5vw, 1.4rem); margin: 0 0 1.25rem; max-width: 4
 h3 { font-size: .95rem; font-weight: 600; margin: 0 0 .25rem; }
 h2 + .about { margin-top: -.75rem; }
 .about { color: var(--quiet); margin: 0 0 .9rem; max-width: 42em; font-size: .9rem; line-height: 1.5; }
-header .about { font-size: 1rem; }
 dl { display: flex; flex-wrap: wrap; gap: .5rem 2.5rem; margin: 1.5rem 0 0; }
 dt { color: var(--quiet); font-size: .78rem; }
 dd { margin: 0; overflow-wrap: anywhere; font-variant-numeric: tabular-nums; }
@@ -51,11 +50,12 @@ section { border-top: 1px solid var(--rule); margin-top: clamp(2rem, 5vw, 3.25re
   font-variant-numeric: tabular-nums; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 .data { font-size: .88rem; }
-.data th, .data td { text-align: left; vertical-align: top; padding: .32rem 1.25rem .32rem 0;
+.data th, .data td { text-align: left; vertical-align: top; padding: .32rem clamp(.7rem, 2vw, 1.25rem) .32rem 0;
   border-bottom: 1px solid var(--rule); }
 .data th { color: var(--quiet); font-weight: 500; white-space: nowrap; }
 .data td { max-width: 34em; min-width: 3.5em; overflow-wrap: break-word; }
 .data .number { text-align: right; }
+.data :last-child { padding-right: 0; }
 .grid { font-size: .78rem; }
 .grid caption { text-align: left; color: var(--quiet); padding-bottom: .35rem; white-space: nowrap; }
 .grid td { width: 1.55rem; min-width: 1.55rem; height: 1.55rem; text-align: center; padding: 0 .15rem;

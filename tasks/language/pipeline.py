@@ -13,11 +13,10 @@ import torch
 from torch import Tensor
 
 from seqkit.data.batch import Batch, pad
-from seqkit.data.codecs import Codec, VocabularyCodec, build_codec, load_codec
+from seqkit.data.codecs import Codec, VocabularyCodec, build_codec, load_codec, unit_names
 from seqkit.data.vectors import start_from_vectors, vector_size
 from seqkit.data.vocabulary import Vocabulary
 from seqkit.errors import ConfigError, DataError
-from seqkit.generation import unit_names
 from seqkit.nn import Encoder, TokenEmbedding
 from seqkit.nn.language_model import LanguageModel
 from seqkit.pipeline import Pipeline, Scores
@@ -102,6 +101,9 @@ class LanguagePipeline(Pipeline[str, list[int], Batch]):
             f"{len(self.codec)} units known"
         )
         return Scores({"log_prob": log_prob, "perplexity": math.exp(-log_prob)}, signature)
+
+    def step_names(self, item: list[int]) -> list[str]:
+        return unit_names(self.codec, item)
 
     def summary(self) -> dict[str, Any]:
         return {"vocabulary": len(self.codec)}
