@@ -179,6 +179,10 @@ class CaptioningPipeline(Generator[CaptionedPicture, Item, PictureBatch]):
         values["rouge_l"] = rouge_l(hypotheses, references)
         return Scores(values, SIGNATURE)
 
+    def input_text(self, raw: Any) -> str:
+        """The picture's name; where it lies does not matter."""
+        return Path(raw).name
+
     def explain(self, item: Item, batch: PictureBatch, prediction: Prediction) -> list[Part]:
         """The picture, lit word by word where the decoder looked."""
         rows, columns = self.backbone.grid_size
