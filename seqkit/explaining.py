@@ -96,7 +96,8 @@ def encoder_outputs(model: nn.Module) -> Iterator[list[tuple[Encoder, Encoded]]]
 def _answers(pipeline: Pipeline[Any, Any, Any], prediction: Prediction) -> Part:
     """The n-best list."""
     if prediction.score is None or prediction.confidence is None:
-        return Table("Answer", [{"output": pipeline.answer_text(prediction.output)}])
+        text = prediction.text or pipeline.answer_text(prediction.output)
+        return Table("Answer", [{"output": text}])
     only = Alternative(prediction.output, prediction.score, prediction.confidence)
     rows = [
         {

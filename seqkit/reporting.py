@@ -73,9 +73,8 @@ def _by_length(
         {"steps": name, "examples": count, metric: value}
         for name, count, value in zip(names, counts, values, strict=True)
     ]
-    title = f"{metric.capitalize()} by length"
     return [
-        Plot(title, range(len(bins)), {metric: values}, about, "steps", metric, names),
+        Plot("Score by length", range(len(bins)), {metric: values}, about, "steps", metric, names),
         Table("In numbers", rows),
     ]
 

@@ -139,8 +139,8 @@ def _is_narrow(part: Part) -> bool:
     if isinstance(part, Grid):
         return len(part.columns) <= NARROW_GRID
     if isinstance(part, Table):
-        columns = {name: [str(row[name]) for row in part.rows] for name in _names(part)}
-        return sum(max(map(len, [name, *cells])) for name, cells in columns.items()) <= NARROW_TABLE
+        texts = ([name, *_cells_of(values)] for name, values in _columns(part).items())
+        return sum(max(map(len, column)) for column in texts) <= NARROW_TABLE
     return isinstance(part, Plot)
 
 
@@ -238,24 +238,30 @@ def _picture(picture: Image, alt: str, caption: str) -> str:
 
 
 def _table(part: Table) -> str:
-    columns = {name: [row[name] for row in part.rows] for name in _names(part)}
-    kinds = [' class="number"' if _numeric(values) else "" for values in columns.values()]
-    names = zip(columns, kinds, strict=True)
-    head = "".join(f"<th{kind}>{escape(str(name))}</th>" for name, kind in names)
-    rows = "".join(
-        "<tr>"
-        + "".join(f"<td{kind}>{escape(cell)}</td>" for cell, kind in zip(row, kinds, strict=True))
-        + "</tr>\n"
-        for row in zip(*map(_cells_of, columns.values()), strict=True)
-    )
+    columns = _columns(part)
+    numbers = [' class="number"' if _numeric(values) else "" for values in columns.values()]
+    names = [escape(name) for name in columns]
+    head = "".join(f"<th{kind}>{name}</th>" for kind, name in zip(numbers, names, strict=True))
+    texts = zip(*map(_cells_of, columns.values()), strict=True)
+    rows = "".join(f"<tr>{_row(row, names, numbers)}</tr>\n" for row in texts)
+    kind = "data" if _is_narrow(part) else "data stacked"
     return (
-        f'<div class="scroll" tabindex="0"><table class="data"><thead><tr>{head}</tr></thead>\n'
+        f'<div class="scroll" tabindex="0"><table class="{kind}"><thead><tr>{head}</tr></thead>\n'
         f"<tbody>\n{rows}</tbody></table></div>\n"
     )
 
 
-def _names(part: Table) -> list[str]:
-    return list(part.rows[0]) if part.rows else []
+def _row(texts: Sequence[str], names: Sequence[str], kinds: Sequence[str]) -> str:
+    """Cells that know their column, for screens too narrow to have them side by side."""
+    return "".join(
+        f'<td{kind} data-name="{name}">{escape(text)}</td>'
+        for text, name, kind in zip(texts, names, kinds, strict=True)
+    )
+
+
+def _columns(part: Table) -> dict[str, list[Any]]:
+    """A table's values by column."""
+    return {name: [row[name] for row in part.rows] for name in (part.rows[0] if part.rows else ())}
 
 
 def _numeric(values: Sequence[Any]) -> bool:
@@ -273,7 +279,7 @@ def _cells_of(values: Sequence[Any]) -> list[str]:
     known = [value for value in values if value is not None]
     if all(isinstance(value, int) for value in known):
         return ["" if value is None else f"{value:,}" for value in values]
-    places = min(3, max(0, 5 - max(len(f"{abs(value):.0f}") for value in known)))
+    places = min(4, max(0, 5 - max(len(f"{abs(value):.0f}") for value in known)))
     return ["" if value is None else f"{round(value, places) + 0.0:.{places}f}" for value in values]
 
 

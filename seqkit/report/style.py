@@ -57,12 +57,19 @@ table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 .data td { max-width: 34em; min-width: 3.5em; overflow-wrap: break-word; }
 .data .number { text-align: right; }
 .data :last-child { padding-right: 0; }
-.grid { font-size: .78rem; }
-.grid caption { text-align: left; color: var(--quiet); padding-bottom: .35rem; white-space: nowrap; }
+@media (max-width: 40rem) {
+  .stacked thead { display: none; }
+  .stacked tr { display: block; padding: .55rem 0; border-bottom: 1px solid var(--rule); }
+  .stacked td.number, .stacked td { display: grid; grid-template-columns: 6rem 1fr; gap: .75rem; text-align: left;
+    border: 0; padding: .1rem 0; overflow-wrap: anywhere; }
+  .stacked td::before { content: attr(data-name); color: var(--quiet); }
+}
+.grid { font-size: .78rem; white-space: nowrap; overflow-wrap: normal; }
+.grid caption { text-align: left; color: var(--quiet); padding-bottom: .35rem; }
 .grid td { width: 1.55rem; min-width: 1.55rem; height: 1.55rem; text-align: center; padding: 0 .15rem;
   border: 1px solid var(--rule); }
 .grid thead td { border: 0; background: none; }
-.grid th { font-weight: 400; white-space: nowrap; }
+.grid th { font-weight: 400; }
 .grid th[scope="row"] { text-align: right; padding-right: .5rem; }
 .grid th[scope="col"] { vertical-align: bottom; padding: 0 0 .35rem; }
 .grid th[scope="col"] span { writing-mode: vertical-rl; transform: rotate(180deg); }

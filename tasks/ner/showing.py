@@ -109,7 +109,9 @@ def confusion(
         "Entities by their right type and the one found, whether or not the words are quite the same; the shade is the "
         "share of the row."
     )
-    return Grid("Types", shares, names, names, about, "right", "found", texts=texts)
+    return Grid(
+        "Right types and types found", shares, names, names, about, "right", "found", texts=texts
+    )
 
 
 def _sum(row: Sequence[int | None]) -> int:
