@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import itertools
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,8 @@ STYLE: Any = {  # of matplotlib
     "xtick.color": QUIET, "ytick.color": QUIET, "svg.fonttype": "none", "svg.hashsalt": "seqkit",
     "axes.facecolor": "none", "axes.titlesize": 9, "axes.titlelocation": "left",
 }  # fmt: skip
+Place = tuple[int, int, int]
+"""Line of a token, its first column and the one after its last, counted in characters."""
 MARKERS = "os^D"
 LINE_WIDTH = 76
 """Characters on a line of a drawn text."""
@@ -139,37 +142,58 @@ PAPER_RGB = shade(0.0)
 
 
 def _tokens(part: Tokens) -> Figure:
-    places, lines = _set_in_lines(part)
-    pitch = 2 if part.labels else 1
-    figure, axes = _figure(8.0, 0.3 + 0.24 * pitch * lines)
-    axes.set(xlim=(0, LINE_WIDTH), ylim=(pitch * lines, 0))
+    from matplotlib.figure import Figure
+
+    places = _set_in_lines(part)
+    lines = 1 + max((line for line, _, _ in places), default=0)
+    pitch = 3.0 if part.labels else 1.25  # rows of text from one line to the next
+    above = 1.5 if part.spans else 1.0
+    figure = Figure(figsize=(0.076 * LINE_WIDTH + 0.2, 0.2 * (pitch * lines + above)))
+    axes = figure.add_axes((0.02, 0, 0.96, 1))
+    axes.set(xlim=(-0.5, LINE_WIDTH + 0.5), ylim=(pitch * lines, -above))
     axes.set_axis_off()
-    for i, (token, strength, (line, column)) in enumerate(
-        zip(part.tokens, part.strengths, places, strict=True)
-    ):
-        look: dict[str, Any] = {"facecolor": shade(strength), "edgecolor": "none", "pad": 1.5}
-        y = pitch * line + 0.5
+    for i, (line, start, _) in enumerate(places):
+        look: dict[str, Any] = {
+            "facecolor": shade(part.strengths[i]),
+            "edgecolor": "none",
+            "pad": 1.5,
+        }
         axes.text(
-            column, y, _literal(token), family="monospace", bbox=look, va="center", fontsize=9
-        )
+            start, pitch * line, _literal(part.tokens[i]),
+            bbox=look, va="center", family="monospace", fontsize=9,
+        )  # fmt: skip
         if part.labels:
-            axes.text(
-                column, y + 0.8, _literal(part.labels[i]), color=QUIET, va="center", fontsize=6
-            )
+            below = pitch * line + 0.95
+            axes.text(start, below, _literal(part.labels[i]), color=QUIET, va="center", fontsize=6)
+    for span in part.spans:
+        _frame(axes, places[span.start : span.end], span.label, pitch)
     return figure
 
 
-def _set_in_lines(part: Tokens) -> tuple[list[tuple[int, int]], int]:
-    """(line and column of each token, number of lines)."""
-    places, line, column = [], 0, 0
-    labels = part.labels or [""] * len(part.tokens)
-    for token, label in zip(part.tokens, labels, strict=True):
+def _frame(axes: Axes, places: Sequence[Place], label: str, pitch: float) -> None:
+    """Draws a frame around neighbouring tokens, one on each line that they stand on, with a label above."""
+    from matplotlib.patches import Rectangle
+
+    for line in sorted({line for line, _, _ in places}):
+        start = min(start for on, start, _ in places if on == line) - 0.4
+        end = max(end for on, _, end in places if on == line) + 0.4
+        top = pitch * line - 0.62
+        axes.add_patch(
+            Rectangle((start, top), end - start, 2.05, fill=False, edgecolor=INK, linewidth=0.8)
+        )
+        axes.text(start, top - 0.1, _literal(label), va="bottom", fontsize=6)
+
+
+def _set_in_lines(part: Tokens) -> list[Place]:
+    """Where each token stands."""
+    places, line, column = list[Place](), 0, 0
+    for token, label in zip(part.tokens, part.labels or [""] * len(part.tokens), strict=True):
         width = max(len(token), round(0.75 * len(label)))
         if column and column + width > LINE_WIDTH:
             line, column = line + 1, 0
-        places.append((line, column))
+        places.append((line, column, column + width))
         column += width + 1
-    return places, line + 1
+    return places
 
 
 def _pictures(part: Pictures) -> Figure:
