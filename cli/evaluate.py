@@ -17,6 +17,7 @@ def run(argv: Sequence[str]) -> int:
     opened = open_run(options.run)
     from seqkit.api import load, versions
     from seqkit.processes import join
+    from seqkit.report import Page, write_page
 
     from .progress import print_scores, print_table
 
@@ -26,23 +27,25 @@ def run(argv: Sequence[str]) -> int:
         device=options.device, threads=options.threads, precision=options.precision,
     )  # fmt: skip
     predictor.pipeline.set_decoding(decoding_changes(options))
-    scores = predictor.evaluate(
-        options.data, split=options.split, batch_size=options.batch_size, processes=processes
-    )
+    data = options.data or predictor.config.data.path or "built-in sample"
+    path = Path(options.output or Path(options.run) / f"scores-{options.split}.json")
+    chosen = {"split": options.split, "batch_size": options.batch_size, "processes": processes}
+    if options.report:
+        scores, sections = predictor.report(options.data, **chosen)
+    else:
+        scores = predictor.evaluate(options.data, **chosen)
     if not processes.is_main:
         return 0
     print_scores({options.split: scores.values}, scores.signature)
     for title, rows in scores.tables.items():
         print_table(title, rows)
-    path = Path(options.output or Path(options.run) / f"scores-{options.split}.json")
-    write_scores(
-        path,
-        scores,
-        options.data or predictor.config.data.path or "built-in sample",
-        options.split,
-        versions(),
-    )
+    write_scores(path, scores, data, options.split, versions())
     print(f"Written to {path}")
+    if options.report:
+        facts = {**opened.facts(), "Scored on": f"{data}, {options.split}"}
+        page = Page("How good it is, and where it fails", sections, facts)
+        written = write_page(page, path.parent / f"report-{options.split}" / "report.html")
+        print(f"Written to {written[0]}")
     return 0
 
 
@@ -55,5 +58,7 @@ def _parser() -> PlainParser:
     parser.add_argument("--split", choices=("train", "dev", "test"), default="test", help=about)
     about = "JSON file of the scores (default: RUN/scores-SPLIT.json)"
     parser.add_argument("--output", metavar="FILE", help=about)
+    about = "also write a page beside the scores: by length and label, calibration, errors, worst examples"
+    parser.add_argument("--report", action="store_true", help=about)
     add_running_flags(parser)
     return parser

@@ -18,6 +18,7 @@ VERBS = {
     "train": "train a network and write a run folder",
     "pretrain": "train a language model that other trainings can start from",
     "predict": "answer texts, pictures or files with a run",
+    "explain": "show why a run answers as it does, as a page and pictures",
     "evaluate": "score a run on labelled data",
     "tasks": "list the tasks that are installed, with their recipes",
     "info": "tell what a run is and how good it is",

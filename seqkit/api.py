@@ -21,15 +21,17 @@ from seqkit.config import from_dict, merge, nest, read_yaml, to_dict
 from seqkit.curves import draw_curves
 from seqkit.devices import check_device_each, device_exists
 from seqkit.errors import ConfigError, DataError, RunError
+from seqkit.explaining import Explanation, explain_input
 from seqkit.kept import update_digest
 from seqkit.limits import Limits
 from seqkit.nn.precision import lower_precision
 from seqkit.pipeline import Pipeline, Scores
-from seqkit.predicting import compute_features, predict_stream
+from seqkit.predicting import answer_examples, compute_features, predict_stream
 from seqkit.prediction import Prediction
 from seqkit.processes import ALONE, Processes, join
 from seqkit.recipes import fill_needs
 from seqkit.registry import get_task
+from seqkit.report import Section
 from seqkit.run import (
     CHECKPOINTS,
     CURVES,
@@ -407,13 +409,48 @@ class Predictor:
             batch_size: Inputs a batch.
             processes: Those that answer together; the scores are those of one.
         """
-        from seqkit.training.loop import score_examples
+        return self._scored(*self._answered(data, split, batch_size, processes))
 
-        splits = read_again(self.task, self.config, data)
-        scores = score_examples(
-            self.pipeline, splits.get(split), batch_size=batch_size, device=self.device,
+    def report(
+        self,
+        data: Any = None,
+        *,
+        split: str = "test",
+        batch_size: int = 32,
+        processes: Processes = ALONE,
+    ) -> tuple[Scores, list[Section]]:
+        """Scores, and what to show of them: by length and label, calibration, errors and worst examples.
+
+        The arguments are those of `evaluate`; `seqkit.report.write_page` writes a page of the sections.
+        """
+        from seqkit.reporting import report_sections
+
+        examples, answers = self._answered(data, split, batch_size, processes)
+        scores = self._scored(examples, answers)
+        return scores, report_sections(self.pipeline, examples, answers, scores, self.task.metric)
+
+    def explain(self, raw: Any) -> Explanation:
+        """The answer to one raw input and what led to it: where the network looked, what spoke for the answer, other
+        answers. What can be shown depends on the task; a notebook shows the explanation as a page.
+
+        Raises:
+            DataError: if the input cannot be used.
+        """
+        return explain_input(self.pipeline, raw)
+
+    def _answered(
+        self, data: Any, split: str, batch_size: int, processes: Processes
+    ) -> tuple[Sequence[Any], list[Prediction]]:
+        """(labelled examples, answers to them)."""
+        examples = read_again(self.task, self.config, data).get(split)
+        answers = answer_examples(
+            self.pipeline, examples, batch_size=batch_size, device=self.device,
             processes=processes, precision=self.precision,
         )  # fmt: skip
+        return examples, answers
+
+    def _scored(self, examples: Sequence[Any], answers: Sequence[Prediction]) -> Scores:
+        scores = self.pipeline.score(examples, answers)
         if self.precision == "float32":
             return scores
         return replace(scores, signature=f"{scores.signature}, precision {self.precision}")

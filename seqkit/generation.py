@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from seqkit.config import from_dict, merge, to_dict
 from seqkit.data.batch import Batch, pad
-from seqkit.data.codecs import Codec
-from seqkit.data.vocabulary import SPECIALS, Vocabulary
+from seqkit.data.codecs import Codec, unit_names
+from seqkit.data.vocabulary import Vocabulary
 from seqkit.decoding import (
     DecodingOptions,
     Ensemble,
@@ -27,11 +27,14 @@ from seqkit.decoding import (
 from seqkit.decoding.risk import expected_agreement, profile, sentence_chrf
 from seqkit.errors import ConfigError
 from seqkit.nn.models import EncoderDecoder
-from seqkit.pipeline import BatchT, ExampleT, ItemT, Pipeline
+from seqkit.pipeline import BatchT, ExampleT, ItemT, Judgement, Pipeline
 from seqkit.prediction import Alternative, Prediction
+from seqkit.report import Grid, Part
 from seqkit.settings import GeneratorConfig, GeneratorTraining
 from seqkit.training.schedules import sampling_probability
 
+NBEST = 5
+"""Answers that an explanation shows at most."""
 IDS = SpecialIds(Vocabulary.pad_idx, Vocabulary.bos_idx, Vocabulary.eos_idx, Vocabulary.unk_idx)
 """The ids of the special units, the same in every codec."""
 
@@ -158,6 +161,35 @@ class Generator(Pipeline[ExampleT, ItemT, BatchT]):
         networks = [self.model, *self._others]
         return Ensemble(networks), EnsembleState(tuple(network.start(src) for network in networks))
 
+    def predict_in_full(self, items: Sequence[ItemT], batch: BatchT) -> list[Prediction]:
+        """As `predict`, with the attention, and all answers of the beam."""
+        before = self.decoding, self.return_attention
+        wide = self.decoding.beam_size if self.decoding.method == "beam" else 1
+        nbest = max(self.decoding.nbest, min(NBEST, wide))
+        self.decoding, self.return_attention = dataclasses.replace(before[0], nbest=nbest), True
+        try:
+            return self.predict(items, batch)
+        finally:
+            self.decoding, self.return_attention = before
+
+    def explain(self, item: ItemT, batch: BatchT, prediction: Prediction) -> list[Part]:
+        """Where the decoder looked, where it has attention and the columns have names."""
+        detail = prediction.detail
+        if not detail.get("attention") or "src_tokens" not in detail:
+            return []
+        about = (
+            "Where the decoder looked (columns) when it wrote each unit (rows). Each row sums to 1."
+        )
+        rows, columns = detail["tokens"], detail["src_tokens"]
+        return [Grid("Attention", detail["attention"], rows, columns, about, "written", "read")]
+
+    def judge_against(self, prediction: Prediction, references: Sequence[str]) -> Judgement:
+        """Sentence chrF, 0 to 1, against the best of the references."""
+        ours = profile(prediction.output)
+        scores = [sentence_chrf(ours, profile(reference)) for reference in references]
+        best = max(range(len(scores)), key=scores.__getitem__)
+        return Judgement(references[best], prediction.output, scores[best])
+
     def rewards(self, texts: Sequence[str], references: Sequence[str]) -> list[float]:
         """How good each of some sampled sentences is, given the references of their source; the default is chrF."""
         known = [profile(reference) for reference in references]
@@ -274,11 +306,6 @@ def sentence_prediction(hypotheses: Sequence[Hypothesis], codec: Codec, src_len:
 def confidence(hypothesis: Hypothesis) -> float:
     """Geometric mean of the probabilities of the hypothesis' tokens, the end mark included, 0 to 1."""
     return math.exp(hypothesis.log_prob / len(hypothesis.token_log_probs))
-
-
-def unit_names(codec: Codec, ids: Sequence[int]) -> list[str]:
-    """Each id as a text of its own, for people; a special unit by its name, such as `<unk>`."""
-    return [SPECIALS[i] if i < len(SPECIALS) else codec.decode([i]) for i in ids]
 
 
 def with_source_tokens(prediction: Prediction, tokens: Sequence[str]) -> Prediction:

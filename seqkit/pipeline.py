@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 from seqkit.errors import ConfigError
 from seqkit.limits import Limits
 from seqkit.prediction import Prediction
+from seqkit.report.parts import Part, Table
 
 if TYPE_CHECKING:
     import numpy as np
@@ -44,6 +45,24 @@ class Scores:
     values: dict[str, float]
     signature: str
     tables: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """How good one answer is.
+
+    Attributes:
+        wanted: What would have been right, as a line for people.
+        got: The answer, likewise.
+        score: From 0, nothing is right, to 1.
+        trials: (confidence, whether it was right) of whatever the answer claims with a probability; its calibration is
+            measured on these.
+    """
+
+    wanted: str
+    got: str
+    score: float
+    trials: Sequence[tuple[float, bool]] = ()
 
 
 class Pipeline(ABC, Generic[ExampleT, ItemT, BatchT]):
@@ -166,3 +185,45 @@ class Pipeline(ABC, Generic[ExampleT, ItemT, BatchT]):
     def summary(self) -> dict[str, Any]:
         """What the model card should tell of the preprocessing, such as the size of the vocabulary."""
         return {}
+
+    # What explanations and reports show; a task that says nothing here still shows its answers.
+
+    def input_text(self, raw: Any) -> str:
+        """A raw input as a line for people."""
+        return " ".join(map(str, raw)) if isinstance(raw, (list, tuple)) else str(raw)
+
+    def step_names(self, item: ItemT) -> Sequence[str]:
+        """What each step that the encoder reads is, for people; the default leaves the steps to be numbered."""
+        return ()
+
+    def answer_text(self, output: Any) -> str:
+        """An output, the best or an alternative, as a line for people."""
+        return str(output)
+
+    def predict_in_full(self, items: Sequence[ItemT], batch: BatchT) -> list[Prediction]:
+        """As `predict`, the answer the same, with the alternatives and details that `explain` needs."""
+        return self.predict(items, batch)
+
+    def explain(self, item: ItemT, batch: BatchT, prediction: Prediction) -> list[Part]:
+        """What led to an answer.
+
+        Args:
+            item: The input.
+            batch: The same as a batch of one.
+            prediction: What `predict_in_full` said to it.
+        """
+        return []
+
+    def explain_network(self) -> list[Part]:
+        """What the network shows of itself, whatever the input."""
+        return []
+
+    def judge(self, example: ExampleT, prediction: Prediction) -> Judgement | None:
+        """How good an answer is; None where the task cannot tell for one alone."""
+        return None
+
+    def report(
+        self, examples: Sequence[ExampleT], predictions: Sequence[Prediction], scores: Scores
+    ) -> list[Part]:
+        """What the task shows of its scores; the default is their tables."""
+        return [Table(name.capitalize(), rows) for name, rows in scores.tables.items() if rows]

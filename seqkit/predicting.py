@@ -12,7 +12,7 @@ import torch
 from seqkit.data.batching import make_batches
 from seqkit.errors import SeqkitError
 from seqkit.nn.precision import computing_in
-from seqkit.pipeline import Pipeline
+from seqkit.pipeline import Pipeline, Scores
 from seqkit.prediction import Prediction
 from seqkit.processes import ALONE, Processes
 
@@ -106,6 +106,39 @@ def predict_window(
         for index, answer in zip(indices, found, strict=True)
     }
     return [by_index[index] for index in range(len(raws))]
+
+
+def answer_examples(
+    pipeline: Pipeline[Any, Any, Any],
+    examples: Sequence[Any],
+    *,
+    batch_size: int = 32,
+    device: torch.device | None = None,
+    processes: Processes = ALONE,
+    precision: str = "float32",
+) -> list[Prediction]:
+    """Answers to the raw inputs of labelled examples, in their order; see `predict_stream`."""
+    compute_features(pipeline, [examples], processes)
+    raws = [pipeline.raw_input(example) for example in examples]
+    return predict_window(
+        pipeline, raws,
+        batch_size=batch_size, device=device, processes=processes, precision=precision,
+    )  # fmt: skip
+
+
+def score_examples(
+    pipeline: Pipeline[Any, Any, Any],
+    examples: Sequence[Any],
+    *,
+    batch_size: int = 32,
+    device: torch.device | None = None,
+    processes: Processes = ALONE,
+) -> Scores:
+    """Scores of what the pipeline answers to labelled examples."""
+    answers = answer_examples(
+        pipeline, examples, batch_size=batch_size, device=device, processes=processes
+    )
+    return pipeline.score(examples, answers)
 
 
 def compute_features(

@@ -67,6 +67,11 @@ class Run:
         """Whether it was begun with these settings, before data decided any of them."""
         return bool(read_json(self.path / MANIFEST).get("asked") == settings_sum(config))
 
+    def facts(self) -> dict[str, str]:
+        """What a page about the run begins with."""
+        task = f"{self.task.name}, {self.task.summary}"
+        return {"Run": str(self.path), "Task": task, "Cell": str(self.config.model.cell)}
+
     def metrics(self) -> dict[str, Any]:
         """What `metrics.json` holds; empty where training has not ended."""
         path = self.path / METRICS

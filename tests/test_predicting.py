@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 
 import seqkit
 from seqkit.errors import ConfigError, DataError
-from seqkit.predicting import WINDOW, predict_stream, predict_window
-from seqkit.training.loop import score_examples
+from seqkit.predicting import WINDOW, predict_stream, predict_window, score_examples
 
 from .toy import Example, ToyPipeline, ToyTask, install, toy_pipeline
 

@@ -8,14 +8,14 @@ from __future__ import annotations
 import io
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
 from typing import Any, ClassVar
 
 from seqkit.data.tokens import join_words, split_joined, split_words, split_words_only
-from seqkit.data.vocabulary import Vocabulary
+from seqkit.data.vocabulary import SPECIALS, Vocabulary
 from seqkit.errors import DataError, RunError, UnknownNameError
 from seqkit.kept import FEW, content_digest, kept
 
@@ -263,6 +263,11 @@ def load_codec(folder: Path, name: str) -> Codec:
         )
     except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
         raise RunError(f"{folder / name}: not a readable tokeniser ({error}).") from None
+
+
+def unit_names(codec: Codec, ids: Iterable[int]) -> list[str]:
+    """Each id as a text of its own, for people; a special unit by its name, such as `<unk>`."""
+    return [SPECIALS[i] if i < len(SPECIALS) else codec.decode([i]) for i in map(int, ids)]
 
 
 def _train_pieces(units: str, texts: list[str], vocab_size: int) -> bytes:

@@ -20,7 +20,7 @@ from seqkit.data.batching import MANY, BlockBatches, make_batches
 from seqkit.data.stored_items import StoredItems, encoded
 from seqkit.errors import RunError, SeqkitError
 from seqkit.pipeline import Pipeline, Scores
-from seqkit.predicting import compute_features, predict_window
+from seqkit.predicting import score_examples
 from seqkit.processes import ALONE, LostContactError, Processes
 from seqkit.run import CHECKPOINTS, FAULTS, WEIGHTS, write_history
 from seqkit.settings import TrainingConfig
@@ -370,29 +370,6 @@ def restore_network(model: nn.Module, snapshot: dict[str, Any]) -> None:
     trainable = set(snapshot["trainable"])
     for name, parameter in model.named_parameters():
         parameter.requires_grad_(name in trainable)
-
-
-def score_examples(
-    pipeline: Pipeline[Any, Any, Any],
-    examples: Sequence[Any],
-    *,
-    batch_size: int = 32,
-    device: torch.device | None = None,
-    processes: Processes = ALONE,
-    precision: str = "float32",
-) -> Scores:
-    """Scores of what the pipeline predicts from the raw inputs of labelled examples."""
-    raws = [pipeline.raw_input(example) for example in examples]
-    compute_features(pipeline, [examples], processes)
-    answers = predict_window(
-        pipeline,
-        raws,
-        batch_size=batch_size,
-        device=device,
-        processes=processes,
-        precision=precision,
-    )
-    return pipeline.score(examples, answers)
 
 
 def _groups(batches: Iterable[list[int]], size: int) -> Iterator[list[list[int]]]:

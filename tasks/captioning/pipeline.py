@@ -22,8 +22,9 @@ from seqkit.metrics import cider_d, corpus_bleu, rouge_l, tokenize_caption
 from seqkit.metrics.cider import CiderD
 from seqkit.nn import EncoderDecoder, TokenEmbedding
 from seqkit.nn.build import build_decoder
-from seqkit.pipeline import Pipeline, Scores
+from seqkit.pipeline import Judgement, Pipeline, Scores
 from seqkit.prediction import Prediction
+from seqkit.report import Part, Pictures
 from seqkit.transfer import Pretrained
 
 from .backbone import SMALL_CNN, Backbone, build_backbone
@@ -32,7 +33,7 @@ from .config import CaptioningConfig, CaptioningModel
 from .extraction import cache_key, picture_transform
 from .features import FrozenFeatures
 from .network import PictureEncoder, Seen
-from .pictures import check_size, load_pictures
+from .pictures import check_size, load_pictures, open_picture
 
 BOS, EOS = Vocabulary.bos_idx, Vocabulary.eos_idx
 SIGNATURE = (
@@ -179,6 +180,32 @@ class CaptioningPipeline(Generator[CaptionedPicture, Item, PictureBatch]):
         values |= {f"bleu{n}": score for n, score in enumerate(bleu, start=1)}
         values["rouge_l"] = rouge_l(hypotheses, references)
         return Scores(values, SIGNATURE)
+
+    def input_text(self, raw: Any) -> str:
+        """The picture's name; where it lies does not matter."""
+        return Path(raw).name
+
+    def explain(self, item: Item, batch: PictureBatch, prediction: Prediction) -> list[Part]:
+        """The picture, lit word by word where the decoder looked."""
+        rows, columns = self.backbone.grid_size
+        attention = prediction.detail.get("attention")
+        picture = self.transform.cropped(open_picture(item.path))
+        if not attention or self.config.model.features == "vector":
+            about = "The network sees the picture as one vector: it cannot look at a part of it."
+            return [Pictures("The picture", picture, [], [], about)]
+        grids = [
+            [word[row * columns : (row + 1) * columns] for row in range(rows)] for word in attention
+        ]
+        about = (
+            "The picture as the network gets it, then bright where the decoder looked when it wrote each word; it sees "
+            f"{rows} x {columns} places."
+        )
+        return [
+            Pictures("Attention, word by word", picture, prediction.detail["tokens"], grids, about)
+        ]
+
+    def judge(self, example: CaptionedPicture, prediction: Prediction) -> Judgement:
+        return self.judge_against(prediction, [_plain(caption) for caption in example.captions])
 
     def ensemble_with(
         self, others: Sequence[Pipeline[CaptionedPicture, Item, PictureBatch]]

@@ -13,12 +13,11 @@ import torch
 from torch import Tensor
 
 from seqkit.data.batch import Batch, pad
-from seqkit.data.codecs import Codec, VocabularyCodec, build_codec, load_codec
+from seqkit.data.codecs import Codec, VocabularyCodec, build_codec, load_codec, unit_names
 from seqkit.data.stored_items import encoded
 from seqkit.data.vectors import start_from_vectors, vector_size
 from seqkit.data.vocabulary import Vocabulary
 from seqkit.errors import ConfigError, DataError
-from seqkit.generation import unit_names
 from seqkit.nn import Encoder, TokenEmbedding
 from seqkit.nn.language_model import LanguageModel
 from seqkit.pipeline import Pipeline, Scores
@@ -115,6 +114,9 @@ class LanguagePipeline(Pipeline[str, Ids, Batch]):
         )
         return Scores({"log_prob": log_prob, "perplexity": math.exp(-log_prob)}, signature)
 
+    def step_names(self, item: Ids) -> list[str]:
+        return unit_names(self.codec, item)
+
     def summary(self) -> dict[str, Any]:
         return {"vocabulary": len(self.codec)}
 
@@ -123,7 +125,7 @@ class LanguagePipeline(Pipeline[str, Ids, Batch]):
         output = self.codec.decode(found[: found.index(EOS)] if EOS in found else found)
         detail = {
             "perplexity": round(math.exp(-mean), 4),
-            "tokens": unit_names(self.codec, list(item[1:-1])),
+            "tokens": unit_names(self.codec, item[1:-1]),
         }
         alternatives = [Alternative(output, log_prob, math.exp(mean))]
         return Prediction(None, output, log_prob, math.exp(mean), alternatives, detail, output)

@@ -17,9 +17,11 @@ from seqkit.data.tag_schemes import OUTSIDE, PREFIXES, bio_spans, from_bio, to_b
 from seqkit.data.vectors import start_from_vectors, vector_size, words_with_vectors
 from seqkit.errors import ConfigError, DataError
 from seqkit.files import read_names
+from seqkit.metrics.entity_errors import entity_errors
 from seqkit.metrics.spans import entity_scores
-from seqkit.pipeline import Pipeline, Scores
+from seqkit.pipeline import Judgement, Pipeline, Scores
 from seqkit.prediction import Alternative, Prediction
+from seqkit.report import Part
 from seqkit.run import open_run
 from seqkit.transfer import Pretrained, shared_rows, start_alike
 from seqkit.weights import read_weights
@@ -29,8 +31,11 @@ from .entities import entities_of, marked
 from .features import WordFeatures, WordIds, learn_features, normal_form
 from .network import EntityNetwork, WordBatch, build_network
 from .reading import Sentence
+from .showing import confusion, error_kinds, named, tag_grid, tagged, transition_grid
 from .tokenising import iter_tokens
 
+NBEST = 5
+"""Answers that an explanation shows."""
 TAG_WEIGHTS = ("head.weight", "head.bias", "crf.start_transitions", "crf.end_transitions")
 """Weights with a row for each tag."""
 
@@ -162,6 +167,64 @@ class NerPipeline(Pipeline[Sentence, Item, WordBatch]):
             "characters": len(self.features.chars),
             "types": ", ".join(self.types),
         }
+
+    def step_names(self, item: Item) -> list[str]:
+        return item.tokens
+
+    def answer_text(self, output: list[dict[str, Any]]) -> str:
+        return ", ".join(f"{e['text']} {e['type']}" for e in output) or "(no entity)"
+
+    def predict_in_full(self, items: Sequence[Item], batch: WordBatch) -> list[Prediction]:
+        """As `predict`, with the next best tag sequences."""
+        before, self.nbest = self.nbest, max(NBEST, self.nbest)
+        try:
+            return self.predict(items, batch)
+        finally:
+            self.nbest = before
+
+    def explain(self, item: Item, batch: WordBatch, prediction: Prediction) -> list[Part]:
+        """Entities in their text, how sure each tag is, and the probability of every tag."""
+        if not item.offsets:
+            return []
+        probs = self.model.decode(batch, 1).probs[0, : len(item.offsets)].cpu()
+        names = from_bio(prediction.detail["tags"], self.config.model.tag_scheme)
+        sure = [row[self.tag_index[name]].item() for row, name in zip(probs, names, strict=True)]
+        return [
+            tagged(item.tokens, prediction.detail["tags"], sure),
+            tag_grid(item.tokens, self.tags, probs.tolist()),
+        ]
+
+    def explain_network(self) -> list[Part]:
+        """Which tag the CRF likes to see after which."""
+        crf = self.model.tagger.crf
+        return [] if crf is None else [transition_grid(self.tags, crf)]
+
+    def judge(self, example: Sentence, prediction: Prediction) -> Judgement:
+        """By sentence F1; every entity found is a trial of its confidence."""
+        gold, found = (set(bio_spans(tags)) for tags in (example.tags, prediction.detail["tags"]))
+        both = len(gold | found) + len(gold & found)
+        score = 2 * len(gold & found) / both if both else 1.0
+        spans = bio_spans(prediction.detail["tags"])  # in the order of the entities
+        trials = [
+            (entity["confidence"], span in gold)
+            for entity, span in zip(prediction.output, spans, strict=True)
+        ]
+        wanted, got = (
+            named(example.tokens, tags) for tags in (example.tags, prediction.detail["tags"])
+        )
+        return Judgement(wanted, got, score, trials)
+
+    def report(
+        self, examples: Sequence[Sentence], predictions: Sequence[Prediction], scores: Scores
+    ) -> list[Part]:
+        """The kinds of errors, types against types, and the scores of each type."""
+        gold, found = [e.tags for e in examples], [p.detail["tags"] for p in predictions]
+        errors = entity_errors(gold, found)
+        return [
+            error_kinds(errors, [e.tokens for e in examples]),
+            confusion(gold, errors, self.types),
+            *super().report(examples, predictions, scores),
+        ]
 
     def _item(
         self, text: str, offsets: list[tuple[int, int]], tags: list[int] | None = None

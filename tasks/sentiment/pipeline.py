@@ -16,14 +16,16 @@ import torch
 from torch import Tensor
 
 from seqkit.data.batch import Batch, move, pad
-from seqkit.data.codecs import Codec, VocabularyCodec, build_codec, load_codec
+from seqkit.data.codecs import Codec, VocabularyCodec, build_codec, load_codec, unit_names
 from seqkit.data.vectors import start_from_vectors, vector_size, words_with_vectors
 from seqkit.errors import ConfigError, DataError
 from seqkit.files import read_names
 from seqkit.metrics.classification import classification_scores
 from seqkit.nn import Classifier, Encoder, Pooling, TokenEmbedding
-from seqkit.pipeline import Pipeline, Scores
+from seqkit.pipeline import Judgement, Pipeline, Scores
 from seqkit.prediction import Alternative, Prediction
+from seqkit.report import Grid, Part, Table, Tokens
+from seqkit.saliency import saliency
 from seqkit.transfer import Pretrained
 
 from .config import SentimentConfig
@@ -176,6 +178,55 @@ class SentimentPipeline(Pipeline[Review, Item, TextBatch]):
     def summary(self) -> dict[str, Any]:
         return {"vocabulary": len(self.codec), "labels": ", ".join(self.labels)}
 
+    def step_names(self, item: Item) -> list[str]:
+        return unit_names(self.codec, item.ids)
+
+    def explain(self, item: Item, batch: TextBatch, prediction: Prediction) -> list[Part]:
+        """Which units speak for the label and which against, and where attention pooling looks."""
+        tokens = self.step_names(item)
+        if not tokens:
+            return []
+        label = self.label_index[prediction.output]
+        weights = saliency(self.model.embedding, lambda: self._log_odds(batch, label))
+        about = (
+            f"What each unit adds to the log-odds of “{prediction.output}”, in nats and to first order (gradient times "
+            "input): blue speaks for the answer, orange and dotted against it."
+        )
+        parts: list[Part] = [Tokens("Saliency", tokens, weights[0].tolist(), about, signed=True)]
+        if "attention" in prediction.detail:
+            about = "The share of each unit in the vector that the label is read from."
+            parts.append(Tokens("Attention", tokens, prediction.detail["attention"], about))
+        return parts
+
+    def judge(self, example: Review, prediction: Prediction) -> Judgement:
+        right = prediction.output == example.label
+        trials = [(prediction.confidence or 0.0, right)]
+        return Judgement(example.label, prediction.output, float(right), trials)
+
+    def report(
+        self, examples: Sequence[Review], predictions: Sequence[Prediction], scores: Scores
+    ) -> list[Part]:
+        """The confusion matrix, shaded by row, and the scores of each label."""
+        counts = [
+            [row[f"as {other}"] for other in self.labels] for row in scores.tables["confusion"]
+        ]
+        shares = [[count / max(1, sum(row)) for count in row] for row in counts]
+        texts = [[f"{count:,}" for count in row] for row in counts]
+        about = "Texts by their right label and the one given; the shade is the share of the row."
+        return [
+            Grid(
+                "Confusion matrix",
+                shares,
+                self.labels,
+                self.labels,
+                about,
+                "right",
+                "given",
+                texts=texts,
+            ),
+            Table("Scores of each label", scores.tables["labels"]),
+        ]
+
     def _ids(self, text: str) -> list[int]:
         return _shorten(
             self.codec.encode(_BREAK.sub(" ", text)),
@@ -191,6 +242,12 @@ class SentimentPipeline(Pipeline[Review, Item, TextBatch]):
             return torch.nn.functional.logsigmoid(both.float()), weights
         return logits.float().log_softmax(dim=-1), weights
 
+    def _log_odds(self, batch: TextBatch, label: int) -> Tensor:
+        """Log-odds of a label against all others, float [batch]; unlike its probability, they never level off."""
+        log_probs, _ = self._log_probs(batch)
+        others = [i for i in range(len(self.labels)) if i != label]
+        return log_probs[:, label] - log_probs[:, others].logsumexp(dim=-1)
+
     def _prediction(
         self, item: Item, log_probs: list[float], weights: list[float] | None
     ) -> Prediction:
@@ -203,7 +260,7 @@ class SentimentPipeline(Pipeline[Review, Item, TextBatch]):
         }
         if weights is not None:
             detail["attention"] = [round(w, 6) for w in weights]
-            detail["tokens"] = [self.codec.decode([i]) for i in item.ids]
+            detail["tokens"] = unit_names(self.codec, item.ids)
         text = f"{best.output} ({best.confidence:.2f})"
         return Prediction(
             None, best.output, best.score, best.confidence, alternatives, detail, text

@@ -14,14 +14,14 @@ import torch
 from torch import Tensor
 
 from seqkit.data.batch import Batch, move, pad
-from seqkit.data.codecs import Codec, PieceCodec, build_codec, load_codec
+from seqkit.data.codecs import Codec, PieceCodec, build_codec, load_codec, unit_names
 from seqkit.data.vocabulary import Vocabulary
 from seqkit.errors import ConfigError, DataError
-from seqkit.generation import Generator, unit_names, with_source_tokens
+from seqkit.generation import Generator, with_source_tokens
 from seqkit.metrics.translation import translation_scores
 from seqkit.nn import Encoder, EncoderDecoder, SourceEncoder, TokenEmbedding
 from seqkit.nn.build import build_decoder
-from seqkit.pipeline import Pipeline, Scores
+from seqkit.pipeline import Judgement, Pipeline, Scores
 from seqkit.prediction import Alternative, Prediction
 from seqkit.transfer import Pretrained
 
@@ -134,6 +134,12 @@ class TranslationPipeline(Generator[Pair, Item, PairBatch]):
         }  # fmt: skip
         return Scores(values, scores.signature)
 
+    def step_names(self, item: Item) -> list[str]:
+        return unit_names(self.codecs["source"], item.src)
+
+    def judge(self, example: Pair, prediction: Prediction) -> Judgement:
+        return self.judge_against(prediction, [example.tgt])
+
     def ensemble_with(self, others: Sequence[Pipeline[Pair, Item, PairBatch]]) -> None:
         reverse = self.config.data.reverse_source
         if any(other.config.data.reverse_source != reverse for other in others):
@@ -166,7 +172,7 @@ class TranslationPipeline(Generator[Pair, Item, PairBatch]):
         if item.src == [EOS]:  # nothing to translate; a network would make something up
             detail = {"normalized_score": 0.0, "tokens": []}
             return Prediction(None, "", 0.0, 1.0, [Alternative("", 0.0, 1.0)], detail)
-        return with_source_tokens(answer, unit_names(self.codecs["source"], list(item.src)))
+        return with_source_tokens(answer, self.step_names(item))
 
 
 def fit(config: TranslationConfig, train: Sequence[Pair]) -> TranslationPipeline:

@@ -15,10 +15,11 @@ from torch import nn
 import seqkit
 from seqkit.errors import DataError
 from seqkit.files import read_json
+from seqkit.predicting import score_examples
 from seqkit.processes import join
 from seqkit.registry import get_task
 from seqkit.task import Splits
-from seqkit.training.loop import Trainer, score_examples
+from seqkit.training.loop import Trainer
 from seqkit.training.report import Reporter
 
 from ..together import forks, quietly, run_together

@@ -15,9 +15,10 @@ import seqkit
 from seqkit.errors import ConfigError
 from seqkit.files import sha256
 from seqkit.pipeline import Scores
+from seqkit.predicting import score_examples
 from seqkit.settings import TrainingConfig
 from seqkit.training.acceleration import build_accelerator
-from seqkit.training.loop import Trainer, score_examples
+from seqkit.training.loop import Trainer
 from seqkit.training.report import Reporter
 from seqkit.training.state import TrainingState
 
