@@ -127,5 +127,11 @@ def print_table(title: str, rows: list[dict[str, Any]]) -> None:
         return
     table = Table(*map(str, rows[0]), title=title, title_justify="left")
     for row in rows:
-        table.add_row(*(f"{v:.4g}" if isinstance(v, float) else str(v) for v in row.values()))
+        table.add_row(*map(_cell, row.values()))
     open_console().print(table)
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return f"{value:,}" if type(value) is int else "" if value is None else str(value)
