@@ -71,9 +71,7 @@ def _inputs(opened: Run, options: argparse.Namespace) -> list[Any] | None:
     path = Path(options.input)
     if not path.exists():
         raise DataError(f"{path}: no such file.")
-    if inputs := list(itertools.islice(opened.task.inputs(path), MOST)):
-        return inputs
-    raise DataError(f"{path}: holds no input.")
+    return list(itertools.islice(opened.task.inputs(path), MOST))
 
 
 def _own_examples(opened: Run, pipeline: Any) -> list[Any]:

@@ -27,16 +27,18 @@ class Explanation:
     """An answer and what led to it.
 
     Attributes:
+        title: The input, for people.
         prediction: The answer.
         parts: What can be shown, see `seqkit.report`.
     """
 
+    title: str
     prediction: Prediction
     parts: Sequence[Part]
 
     def section(self) -> Section:
         """The explanation as a part of a page."""
-        return Section(input_title(self.prediction.input), self.parts)
+        return Section(self.title, self.parts)
 
     def _repr_html_(self) -> str:
         """What a notebook shows."""
@@ -58,12 +60,15 @@ def explain_input(pipeline: Pipeline[Any, Any, Any], raw: Any) -> Explanation:
     ]
     if len(parts) == 1:
         parts.append(Note("Nothing else to show", "The task tells no more than its answer."))
-    return Explanation(prediction, parts)
+    return Explanation(shortened(pipeline.input_text(raw), TITLE), prediction, parts)
 
 
-def input_title(raw: Any, limit: int = TITLE) -> str:
-    """An input as a heading of at most `limit` characters."""
-    text = " ".join(map(str, raw)) if isinstance(raw, (list, tuple)) else str(raw)
+def shortened(text: str, limit: int) -> str:
+    """A text on one line, cut to so many characters; where there is none, a word that says so.
+
+    >>> shortened("a long text", 7)
+    'a long…'
+    """
     text = " ".join(text.split()) or "(empty)"
     return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
 

@@ -174,6 +174,10 @@ class Pipeline(ABC, Generic[ExampleT, ItemT, BatchT]):
 
     # What explanations and reports show; a task that says nothing here still shows its answers.
 
+    def input_text(self, raw: Any) -> str:
+        """A raw input as a line for people."""
+        return " ".join(map(str, raw)) if isinstance(raw, (list, tuple)) else str(raw)
+
     def step_names(self, item: ItemT) -> Sequence[str]:
         """What each step that the encoder reads is, for people; the default leaves the steps to be numbered."""
         return ()

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from seqkit.explaining import input_title
+from seqkit.explaining import shortened
 from seqkit.metrics.calibration import expected_calibration_error, reliability
 from seqkit.pipeline import Judgement, Pipeline, Scores
 from seqkit.prediction import Prediction
-from seqkit.report import Part, Plot, Section, Table
+from seqkit.report import Note, Part, Plot, Section, Table
 
 MOST_BINS = 8
 """Bins of lengths."""
@@ -40,17 +40,14 @@ def report_sections(
     judged = [pipeline.judge(*pair) for pair in zip(examples, predictions, strict=True)]
     judgements = [judgement for judgement in judged if judgement is not None]
     values = [{"score": name, "value": value} for name, value in scores.values.items()]
-    overview = [
-        Table("Scores", values, scores.signature),
-        *_by_length(pipeline, examples, predictions, metric),
-        *_calibration(judgements),
+    sections = [
+        Section("Scores", [Table("Of all examples", values, scores.signature)]),
+        Section("By length", _by_length(pipeline, examples, predictions, metric)),
+        Section("Calibration", _calibration(judgements)),
+        Section("What goes wrong", pipeline.report(examples, predictions, scores)),
+        Section("Worst examples", _worst(pipeline, predictions, judgements)),
     ]
-    sections = [Section("How good", overview)]
-    if own := pipeline.report(examples, predictions, scores):
-        sections.append(Section("What goes wrong", own))
-    if len(judgements) == len(predictions):
-        sections.append(Section("Worst examples", [_worst(predictions, judgements)]))
-    return sections
+    return [section for section in sections if section.parts]
 
 
 def _by_length(
@@ -79,7 +76,7 @@ def _by_length(
     title = f"{metric.capitalize()} by length"
     return [
         Plot(title, range(len(bins)), {metric: values}, about, "steps", metric, names),
-        Table("Numbers by length", rows),
+        Table("In numbers", rows),
     ]
 
 
@@ -120,23 +117,29 @@ def _calibration(judgements: Sequence[Judgement]) -> list[Part]:
          "share right": b.accuracy} for b in bins
     ]  # fmt: skip
     curve = Plot(
-        "Calibration", [b.confidence for b in bins], {"share right": [b.accuracy for b in bins]},
+        "Reliability curve", [b.confidence for b in bins], {"share right": [b.accuracy for b in bins]},
         about, "mean confidence", "share right", diagonal=True,
     )  # fmt: skip
-    return [curve, Table("Numbers of the calibration", rows)]
+    return [curve, Table("In numbers", rows)]
 
 
-def _worst(predictions: Sequence[Prediction], judgements: Sequence[Judgement]) -> Part:
+def _worst(
+    pipeline: Pipeline[Any, Any, Any],
+    predictions: Sequence[Prediction],
+    judgements: Sequence[Judgement],
+) -> list[Part]:
     """The lowest scores, the surest of them first."""
+    if len(judgements) < len(predictions):
+        return []
     ranked = sorted(
         zip(predictions, judgements, strict=True),
         key=lambda p: (p[1].score, -(p[0].confidence or 0.0)),
     )
     rows = [
         {
-            "input": _shown(prediction.input),
-            "right": _shown(judgement.wanted),
-            "answer": _shown(judgement.got),
+            "input": shortened(pipeline.input_text(prediction.input), SHOWN),
+            "right": shortened(judgement.wanted, SHOWN),
+            "answer": shortened(judgement.got, SHOWN),
             "score": judgement.score,
             "confidence": prediction.confidence,
         }
@@ -144,10 +147,6 @@ def _worst(predictions: Sequence[Prediction], judgements: Sequence[Judgement]) -
         if judgement.score < 1
     ]
     if not rows:
-        return Table("None", [], "Every answer is right.")
+        return [Note("None", "Every answer is right.")]
     about = "Score is that of the example alone, from 0 to 1; among equals the surest answer comes first."
-    return Table(f"The {len(rows)} lowest scores", rows, about)
-
-
-def _shown(raw: Any) -> str:
-    return input_title(raw, SHOWN)
+    return [Table(f"The {len(rows)} lowest scores", rows, about)]

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
 
@@ -45,46 +46,50 @@ class Seen:
     complaints: list[str] = field(default_factory=list)
 
 
+LAUNCH = """
+import fcntl, os, sys
+read, write = (fcntl.fcntl(int(number), fcntl.F_DUPFD, 10) for number in sys.argv[1:3])
+os.dup2(read, 3)
+os.dup2(write, 4)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
+"""Becomes the browser, with the pipe's ends under the numbers where it looks for them."""
+
+
+@contextlib.contextmanager
+def chromium(folder: Path) -> Iterator[Chromium]:
+    """A browser while the block runs; `folder`, which is empty, holds its profile."""
+    program = [find_chromium(), *FLAGS.split(), f"--user-data-dir={folder}"]
+    (answers, their_write), (their_read, orders) = os.pipe(), os.pipe()
+    process = subprocess.Popen(
+        [sys.executable, "-c", LAUNCH, str(their_read), str(their_write), *program],
+        pass_fds=(their_read, their_write), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    os.close(their_read)
+    os.close(their_write)
+    with os.fdopen(answers, "rb") as reader, os.fdopen(orders, "wb") as writer, process:
+        try:
+            yield Chromium(reader, writer)
+        finally:
+            process.terminate()
+
+
 class Chromium:
-    """A browser with one tab, as a context.
+    """A browser's one tab.
 
     Args:
-        folder: An empty folder for its profile.
+        answers, orders: The ends of the pipe.
     """
 
-    def __init__(self, folder: Path) -> None:
-        read, self._their_write = os.pipe()
-        self._their_read, write = os.pipe()
-        self._answers, self._orders = os.fdopen(read, "rb"), os.fdopen(write, "wb")
-        shell = f'exec "$0" "$@" 3<&{self._their_read} 4>&{self._their_write}'
-        command = ["sh", "-c", shell, find_chromium(), *FLAGS.split(), f"--user-data-dir={folder}"]
-        self._process = subprocess.Popen(
-            command, pass_fds=(self._their_read, self._their_write),
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
+    def __init__(self, answers: BinaryIO, orders: BinaryIO) -> None:
+        self._answers, self._orders = answers, orders
         self._rest, self._number, self._session, self.seen = b"", 0, "", Seen()
-
-    def __enter__(self) -> Chromium:
-        os.close(self._their_read)
-        os.close(self._their_write)
         target = self.ask("Target.createTarget", url="about:blank")["targetId"]
         self._session = self.ask("Target.attachToTarget", targetId=target, flatten=True)[
             "sessionId"
         ]
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.ask(f"{domain}.enable")
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._process.terminate()
-        self._process.wait()
-        self._orders.close()
-        self._answers.close()
 
     def open(self, page: Path, width: int, *, dark: bool = False) -> None:
         """Loads a page in a window of that many pixels and waits until it is whole."""
@@ -130,7 +135,7 @@ class Chromium:
     def _next(self) -> dict[str, Any]:
         """The next message, noted where it tells what the page does."""
         while b"\0" not in self._rest:
-            block = self._answers.read1(1 << 16)
+            block = os.read(self._answers.fileno(), 1 << 16)
             assert block, "Chromium has ended"
             self._rest += block
         raw, _, self._rest = self._rest.partition(b"\0")

@@ -27,8 +27,8 @@ def comparison_page(
         part: Name of the split that is compared on.
     """
     costs = [
-        _against(metric, rows, "seconds of a training", lambda run: run.cost.train_seconds),
-        _against(metric, rows, "ms of an answer", lambda run: 1000 / run.cost.answer_speed),
+        _against(metric, rows, "training", "seconds", lambda run: run.cost.train_seconds),
+        _against(metric, rows, "answer", "ms", lambda run: 1000 / run.cost.answer_speed),
     ]
     return Page(
         title,
@@ -43,18 +43,18 @@ def comparison_page(
 
 
 def _against(
-    metric: str, rows: Sequence[Row], what: str, cost: Callable[[Measured], float]
+    metric: str, rows: Sequence[Row], what: str, unit: str, cost: Callable[[Measured], float]
 ) -> Plot:
     """Every training's score at its cost; a network's points look alike."""
     runs = [(row.network, run) for row in rows for run in row.runs]
     return Plot(
-        f"{metric} and {what}",
+        f"{metric} by {what} time",
         [cost(run) for _, run in runs],
         {
             row.network: [run.score if name == row.network else NAN for name, run in runs]
             for row in rows
         },
-        x_label=what,
+        x_label=f"{what} ({unit})",
         y_label=metric,
         joined=False,
     )

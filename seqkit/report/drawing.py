@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 INK, QUIET, RULE, PAPER = (LIGHT[name] for name in ("ink", "quiet", "rule", "paper"))
 STYLE: Any = {  # of matplotlib
-    "font.size": 9, "text.color": INK, "axes.labelcolor": QUIET, "axes.edgecolor": RULE,
+    "font.size": 10, "text.color": INK, "axes.labelcolor": QUIET, "axes.edgecolor": RULE,
     "xtick.color": QUIET, "ytick.color": QUIET, "svg.fonttype": "none", "svg.hashsalt": "seqkit",
     "axes.facecolor": "none", "axes.titlesize": 9, "axes.titlelocation": "left",
 }  # fmt: skip
@@ -29,8 +29,8 @@ LINE_WIDTH = 76
 """Characters on a line of a drawn text."""
 LEGEND_WIDTH = 22
 """Characters of a line's name up to which two stand side by side."""
-SHOWN_TICKS = 24
-"""Names on an axis; of more steps only every second, third, ... is named."""
+CROWD = 30
+"""Places on an axis beyond which they are numbered instead of named, and points of a line are not marked."""
 
 
 def can_be_drawn(part: Part) -> bool:
@@ -92,25 +92,26 @@ def _figure(width: float, height: float) -> tuple[Figure, Axes]:
 
 
 def _plot(part: Plot) -> Figure:
-    named = [_short(name) for name in part.ticks]
-    step = -(-len(named) // SHOWN_TICKS) or 1
-    upright = sum(map(len, named[::step])) > 40  # too long to stand side by side
+    crowded = len(part.x) > CROWD
+    named = [] if crowded else [_short(name) for name in part.ticks]
+    upright = len(named) * max(map(len, named), default=0) > 34  # too long to stand side by side
     columns = 2 if max(map(len, part.lines), default=0) <= LEGEND_WIDTH else 1
     rows = -(-len(part.lines) // columns)
-    figure, axes = _figure(4.6, (3.4 if upright else 2.7) + 0.18 * max(0, rows - 2))
+    figure, axes = _figure(4.2, (3.2 if upright else 2.6) + 0.18 * max(0, rows - 2))
     if part.diagonal:
         axes.plot([0, 1], [0, 1], color=QUIET, linestyle=":", linewidth=1)
     looks = zip(itertools.cycle(LINES), itertools.cycle(MARKERS), strict=True)
     for (name, heights), (colour, marker) in zip(part.lines.items(), looks, strict=False):
         axes.plot(
-            part.x, heights, color=LIGHT[colour], marker=marker, markersize=3.5 if part.joined else 5.5, linewidth=1.4,
-            linestyle="-" if part.joined else "", label=_short(name, LEGEND_WIDTH * 2),
+            part.x, heights, color=LIGHT[colour], marker="" if crowded and part.joined else marker,
+            markersize=3.5 if part.joined else 5.5, linewidth=1.4, linestyle="-" if part.joined else "",
+            label=_short(name, LEGEND_WIDTH * 2),
         )  # fmt: skip
-    axes.set(xlabel=part.x_label, ylabel=part.y_label)
+    axes.set(xlabel=_short(part.x_label), ylabel=_short(part.y_label))
     if part.log_y:
         axes.set_yscale("log")
     if named:
-        axes.set_xticks(list(part.x[::step]), named[::step], rotation=90 if upright else 0)
+        axes.set_xticks(list(part.x), named, rotation=90 if upright else 0)
     axes.grid(axis="y", color=RULE, linewidth=0.6)
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.tick_params(length=0)
@@ -133,7 +134,7 @@ def _grid(part: Grid) -> Figure:
     axes.set_yticks(range(rows), [_short(name) for name in part.rows])
     axes.xaxis.tick_top()
     axes.tick_params(length=0)
-    axes.set(xlabel=part.column_axis, ylabel=part.row_axis)
+    axes.set(xlabel=_short(part.column_axis), ylabel=_short(part.row_axis))
     for row, texts in enumerate(part.texts):
         for column, text in enumerate(texts):
             axes.text(column, row, text, ha="center", va="center", fontsize=6.5)
@@ -187,7 +188,7 @@ def _pictures(part: Pictures) -> Figure:
     for i, (picture, word) in enumerate(zip(shown, ["", *part.words], strict=True), start=1):
         axes = figure.add_subplot(rows, columns, i)
         axes.imshow(picture)
-        axes.set_title(_literal(word))
+        axes.set_title(_short(word))
         axes.set_axis_off()
     return figure
 

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 """What the browser is told: this page asks for nothing."""
-NARROW_GRID, NARROW_TABLE = 12, 4
-"""Columns of a grid and of a table up to which another part may stand beside it."""
+NARROW_GRID, NARROW_TABLE = 12, 56
+"""Columns of a grid, and characters in a row of a table, up to which another part may stand beside it."""
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,8 @@ def _is_narrow(part: Part) -> bool:
     if isinstance(part, Grid):
         return len(part.columns) <= NARROW_GRID
     if isinstance(part, Table):
-        return len(part.rows[0]) <= NARROW_TABLE if part.rows else True
+        columns = {name: [str(row[name]) for row in part.rows] for name in _names(part)}
+        return sum(max(map(len, [name, *cells])) for name, cells in columns.items()) <= NARROW_TABLE
     return isinstance(part, Plot)
 
 
@@ -188,8 +189,8 @@ def _grid(part: Grid) -> str:
         f'<tr><th scope="row">{escape(name)}</th>{"".join(_cells(part, i))}</tr>\n'
         for i, name in enumerate(part.rows)
     )
-    axes = " by ".join(escape(axis) for axis in (part.row_axis, part.column_axis) if axis)
-    caption = f"<caption>{axes}</caption>" if axes else ""
+    axes = f"rows: {part.row_axis}, columns: {part.column_axis}"
+    caption = f"<caption>{escape(axes)}</caption>" if part.row_axis else ""
     return (
         f'<div class="scroll" tabindex="0"><table class="grid">{caption}\n'
         f"<thead><tr><td></td>{names}</tr></thead>\n<tbody>\n{rows}</tbody></table></div>\n"
@@ -237,7 +238,7 @@ def _picture(picture: Image, alt: str, caption: str) -> str:
 
 
 def _table(part: Table) -> str:
-    columns = {name: [row[name] for row in part.rows] for name in part.rows[0]} if part.rows else {}
+    columns = {name: [row[name] for row in part.rows] for name in _names(part)}
     kinds = [' class="number"' if _numeric(values) else "" for values in columns.values()]
     names = zip(columns, kinds, strict=True)
     head = "".join(f"<th{kind}>{escape(str(name))}</th>" for name, kind in names)
@@ -253,23 +254,27 @@ def _table(part: Table) -> str:
     )
 
 
+def _names(part: Table) -> list[str]:
+    return list(part.rows[0]) if part.rows else []
+
+
 def _numeric(values: Sequence[Any]) -> bool:
     return all(value is None or isinstance(value, (int, float)) for value in values)
 
 
 def _cells_of(values: Sequence[Any]) -> list[str]:
-    """A column as texts: fractions with four digits of the largest of them, whole numbers in groups of three.
+    """A column as texts: fractions with as many places as the largest of them has room for, whole numbers by thousands.
 
-    >>> _cells_of([58.631, 0.5]), _cells_of([1200, None])
-    (['58.63', '0.50'], ['1,200', ''])
+    >>> _cells_of([58.6314, -0.0001]), _cells_of([1200, None])
+    (['58.631', '0.000'], ['1,200', ''])
     """
     if not _numeric(values):
         return [str(value) for value in values]
     known = [value for value in values if value is not None]
     if all(isinstance(value, int) for value in known):
         return ["" if value is None else f"{value:,}" for value in values]
-    digits = max(len(f"{abs(value):.0f}") for value in known)
-    return ["" if value is None else f"{value:.{max(0, 4 - digits)}f}" for value in values]
+    places = min(3, max(0, 5 - max(len(f"{abs(value):.0f}") for value in known)))
+    return ["" if value is None else f"{round(value, places) + 0.0:.{places}f}" for value in values]
 
 
 def _ranges(part: Plot) -> Iterator[str]:

@@ -11,11 +11,11 @@ STYLE = (
 """
     + """\
 * { box-sizing: border-box; }
-body { margin: 0; background: var(--paper); color: var(--ink);
+body { margin: 0; overflow-wrap: anywhere; background: var(--paper); color: var(--ink);
   font: 1rem/1.55 system-ui, -apple-system, "Segoe UI", "Noto Sans", "DejaVu Sans", sans-serif; }
 main { max-width: 68rem; margin: 0 auto; padding: clamp(1.25rem, 5vw, 4rem) clamp(1rem, 4vw, 2.5rem) 5rem; }
 h1, h2 { font-family: "Iowan Old Style", "Palatino Linotype", Palatino, "Source Serif 4", Georgia,
-  "DejaVu Serif", serif; font-weight: 500; line-height: 1.25; letter-spacing: -0.01em; overflow-wrap: anywhere; }
+  "DejaVu Serif", serif; font-weight: 500; line-height: 1.25; letter-spacing: -0.01em; }
 h1 { font-size: clamp(1.6rem, 4vw, 2.3rem); margin: 0 0 .5rem; }
 h2 { font-size: clamp(1.15rem, 2.5vw, 1.4rem); margin: 0 0 1.25rem; max-width: 44em; }
 h3 { font-size: .95rem; font-weight: 600; margin: 0 0 .25rem; }
@@ -23,7 +23,7 @@ h2 + .about { margin-top: -.75rem; }
 .about { color: var(--quiet); margin: 0 0 .9rem; max-width: 42em; font-size: .9rem; line-height: 1.5; }
 dl { display: flex; flex-wrap: wrap; gap: .5rem 2.5rem; margin: 1.5rem 0 0; }
 dt { color: var(--quiet); font-size: .78rem; }
-dd { margin: 0; overflow-wrap: anywhere; font-variant-numeric: tabular-nums; }
+dd { margin: 0; font-variant-numeric: tabular-nums; }
 nav { margin-top: 1.75rem; font-size: .9rem; }
 nav ol { padding: 0; margin: 0; list-style: none; counter-reset: section; }
 nav li { max-width: 56em; white-space: nowrap; overflow: hidden; text-overflow: ellipsis; line-height: 1.7; }
@@ -40,8 +40,9 @@ section { border-top: 1px solid var(--rule); margin-top: clamp(2rem, 5vw, 3.25re
   background: color-mix(in srgb, var(--hue) calc(var(--w, 0) * var(--deepest)), var(--paper)); }
 [data-sign="minus"] { --hue: var(--minus) !important; }
 .token { display: inline-block; padding: 0 .2em; border-radius: .2em; line-height: 1.5; max-width: 100%;
-  overflow-wrap: anywhere; vertical-align: top; margin-bottom: .3rem; }
-.token[data-sign="minus"] { text-decoration: underline dotted; text-underline-offset: .25em; }
+  vertical-align: top; margin-bottom: .3rem; }
+.token[data-sign="minus"] { text-decoration: underline dotted; text-underline-offset: .25em;
+  text-decoration-color: color-mix(in srgb, var(--ink) calc(var(--w) * 100%), transparent); }
 .token small { display: block; color: var(--quiet); background: var(--paper); font-size: .68rem; line-height: 1.4;
   margin: 0 -.3em; padding: 0 .3em; font-variant-numeric: tabular-nums; }
 .span { display: inline-block; border: 1px solid var(--ink); border-radius: .35em; padding: .15em .3em 0;
@@ -67,12 +68,12 @@ table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 .grid th[scope="col"] span { writing-mode: vertical-rl; transform: rotate(180deg); }
 .grid .never { background: repeating-linear-gradient(135deg, var(--rule) 0 1px, transparent 1px 5px); }
 figure { margin: 0; }
-.plot { max-width: 30rem; }
+.plot { max-width: 27rem; }
 .plot svg { display: block; width: 100%; height: auto; }
 .plot svg text { font-family: inherit !important; }
 .pictures { display: grid; gap: 1.25rem .9rem; grid-template-columns: repeat(auto-fill, minmax(8.5rem, 1fr)); }
 .pictures img { display: block; width: 100%; height: auto; border-radius: .2rem; }
-figcaption { font-size: .88rem; padding-top: .25rem; overflow-wrap: anywhere; }
+figcaption { font-size: .88rem; padding-top: .25rem; }
 :focus-visible { outline: 2px solid var(--plus); outline-offset: 2px; }
 @media print { section { break-inside: avoid; } }
 """

@@ -188,6 +188,10 @@ class CaptioningPipeline(Generator[CaptionedPicture, Item, PictureBatch]):
         references = [[tokenize_caption(c) for c in example.captions] for example in examples]
         return Tallies.ratio(cider_d(hypotheses, references)[1], [1] * len(examples))
 
+    def input_text(self, raw: Any) -> str:
+        """The picture's name; where it lies does not matter."""
+        return Path(raw).name
+
     def explain(self, item: Item, batch: PictureBatch, prediction: Prediction) -> list[Part]:
         """The picture, lit word by word where the decoder looked."""
         rows, columns = self.backbone.grid_size

@@ -32,7 +32,7 @@ from .entities import entities_of, marked
 from .features import WordFeatures, WordIds, learn_features, normal_form
 from .network import EntityNetwork, WordBatch, build_network
 from .reading import Sentence
-from .showing import confusion, entity_table, error_kinds, named, tag_grid, tagged, transition_grid
+from .showing import confusion, error_kinds, named, tag_grid, tagged, transition_grid
 from .tokenising import iter_tokens
 
 NBEST = 5
@@ -189,10 +189,10 @@ class NerPipeline(Pipeline[Sentence, Item, WordBatch]):
         probs = self.model.decode(batch, 1).probs[0, : len(item.offsets)].cpu()
         names = from_bio(prediction.detail["tags"], self.config.model.tag_scheme)
         sure = [row[self.tag_index[name]].item() for row, name in zip(probs, names, strict=True)]
-        parts: list[Part] = [tagged(item.tokens, prediction.detail["tags"], sure)]
-        if prediction.output:
-            parts.append(entity_table(prediction.output))
-        return [*parts, tag_grid(item.tokens, self.tags, probs.tolist())]
+        return [
+            tagged(item.tokens, prediction.detail["tags"], sure),
+            tag_grid(item.tokens, self.tags, probs.tolist()),
+        ]
 
     def explain_network(self) -> list[Part]:
         """Which tag the CRF likes to see after which."""

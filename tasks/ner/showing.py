@@ -29,7 +29,7 @@ def named(tokens: Sequence[str], tags: Sequence[str]) -> str:
 def tagged(tokens: Sequence[str], tags: Sequence[str], probs: Sequence[float]) -> Tokens:
     """A sentence with its entities framed; `probs` are those of its BIO tags."""
     spans = [
-        Span(span.start, span.end, f"{span.label} {min(probs[span.start : span.end]):.2f}")
+        Span(span.start, span.end, f"{span.label} {min(probs[span.start : span.end]):.3f}")
         for span in bio_spans(tags)
     ]
     labels = [f"{tag} {prob:.2f}" for tag, prob in zip(tags, probs, strict=True)]
@@ -39,14 +39,6 @@ def tagged(tokens: Sequence[str], tags: Sequence[str], probs: Sequence[float]) -
     )
     doubts = [1 - prob for prob in probs]
     return Tokens("Entities", tokens, doubts, about, share=True, labels=labels, spans=spans)
-
-
-def entity_table(entities: Sequence[dict[str, Any]]) -> Table:
-    """The entities with their confidence."""
-    rows = [
-        {"entity": e["text"], "type": e["type"], "confidence": e["confidence"]} for e in entities
-    ]
-    return Table("Entities found", rows)
 
 
 def tag_grid(tokens: Sequence[str], tags: Sequence[str], probs: Sequence[Sequence[float]]) -> Grid:

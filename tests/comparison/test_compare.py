@@ -98,8 +98,8 @@ def test_the_page_is_one_file_with_table_and_pictures(done: Comparison) -> None:
     assert page.count("<svg") == 2
     pictures = sorted(path.name for path in done.path.glob("*.png"))
     assert pictures == [
-        "comparison-2-1-accuracy-and-seconds-of-a-training.png",
-        "comparison-2-2-accuracy-and-ms-of-an-answer.png",
+        "comparison-2-1-accuracy-by-training-time.png",
+        "comparison-2-2-accuracy-by-answer-time.png",
     ]
 
 

@@ -10,11 +10,14 @@ import pytest
 import torch
 from PIL import Image, ImageDraw
 from seqkit.cli.main import main
+from seqkit.tasks.captioning.captions import CaptionedPicture
 
 import seqkit
 from seqkit.config import from_dict
 from seqkit.errors import ConfigError, DataError
+from seqkit.prediction import Prediction
 from seqkit.registry import get_task
+from seqkit.report import Pictures
 from seqkit.training.report import Reporter
 
 COLOURS = ("red", "green", "blue", "yellow", "purple")
@@ -257,3 +260,33 @@ def test_a_file_with_splits_of_its_own_is_scored_on_its_test_split(
     task = get_task("captioning")
     config = from_dict(task.Config, {"data": task.other_data(captions)})
     assert [p.path.name.startswith("test-") for p in task.read(config).test] == [True] * 10
+
+
+@pytest.mark.parametrize("features", ["grid", "vector"])
+def test_an_explanation_lights_the_picture_word_by_word(
+    features: str, captions: Path, tmp_path: Path
+) -> None:
+    settings = {**TINY, "model": {**TINY["model"], "features": features}}
+    run = seqkit.load(seqkit.train("captioning", captions, out=tmp_path / "run", **settings).path)
+    picture = _pictures(captions)[0]
+    explanation = run.explain(picture)
+    (part,) = [p for p in explanation.parts if isinstance(p, Pictures)]
+    assert explanation.title == Path(picture).name
+    assert explanation.prediction.output == run.predict(picture).output
+    assert part.picture.size == (run.pipeline.transform.size,) * 2
+    if features == "vector":
+        assert list(part.words) == [] and "cannot look" in part.about
+        return
+    assert list(part.words) == explanation.prediction.detail["tokens"]
+    for grid in part.weights:
+        assert (len(grid), len(grid[0])) == run.pipeline.backbone.grid_size
+        assert sum(map(sum, grid)) == pytest.approx(1, abs=1e-4)
+
+
+def test_a_caption_is_judged_by_the_reference_that_it_is_nearest_to(
+    captions: Path, tmp_path: Path
+) -> None:
+    run = seqkit.load(seqkit.train("captioning", captions, out=tmp_path / "run", **TINY).path)
+    answer = Prediction(None, "a dog runs")
+    judgement = run.pipeline.judge(CaptionedPicture(Path("x"), ("A cat.", "A dog runs!")), answer)
+    assert (judgement.wanted, judgement.score) == ("a dog runs", 1.0)
