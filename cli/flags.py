@@ -10,10 +10,21 @@ from typing import Any, NoReturn, get_type_hints
 
 import yaml
 
-from seqkit.config import check_setting, from_dict, iter_settings, nest, setting_names, to_dict
+from seqkit.config import (
+    check_setting,
+    from_dict,
+    iter_settings,
+    merge,
+    nest,
+    read_yaml,
+    setting_names,
+    to_dict,
+)
 from seqkit.decoding.options import DecodingOptions
 from seqkit.errors import ConfigError, did_you_mean, nearest
 from seqkit.limits import Limits
+from seqkit.recipes import fill_needs
+from seqkit.task import Task
 
 SHORT = {
     "data.path": " Short: --data.",
@@ -133,6 +144,34 @@ def settings_parser(prog: str, usage: str, config_class: type, defaults: Any) ->
     return parser
 
 
+def training_parser(prog: str, usage: str, task: Task[Any, Any], defaults: Any) -> Any:
+    """A parser of a task's settings, of `--recipe` and of `--config`."""
+    parser = settings_parser(prog, usage, task.Config, defaults)
+    recipes = ", ".join(task.recipe_names()) or "none"
+    about = f"settings that come with the task: {recipes}"
+    parser.add_argument("--recipe", metavar="NAME", type=str, help=about)
+    about = "YAML file of settings, such as a run's config.yaml"
+    parser.add_argument("--config", metavar="FILE", type=str, help=about)
+    return parser
+
+
+def starting_values(task: Task[Any, Any], argv: Sequence[str]) -> Any:
+    """The settings that a recipe and a settings file give, before single flags."""
+    values: dict[str, Any] = {}
+    for flag, read in (("--recipe", task.recipe), ("--config", read_yaml)):
+        for index, word in enumerate(argv):
+            if word == flag and index + 1 < len(argv):
+                values = merge(values, read(argv[index + 1]))
+            elif word.startswith(f"{flag}="):
+                values = merge(values, read(word.partition("=")[2]))
+    return from_dict(task.Config, values)
+
+
+def with_recipe_files(task: Task[Any, Any], config: Any, recipe: str | None) -> Any:
+    """The settings with the files that a recipe is for, where the user named no others."""
+    return fill_needs(config, task.recipe_needs(recipe), recipe) if recipe else config
+
+
 def parse_settings(
     parser: Any, argv: Sequence[str], config_class: type
 ) -> tuple[Any, Mapping[str, Any]]:
@@ -178,6 +217,8 @@ def _own_words(message: str, config_class: type, parser: Any) -> str:
     wrong = re.search(
         r'Parser key "(?P<key>[\w.]+)".*Got value: (?P<value>.*)', message, flags=re.DOTALL
     )
+    if wrong and wrong["key"] not in setting_names(config_class):
+        return f"--{wrong['key']} cannot be {wrong['value'].strip()}."
     if wrong:
         return check_setting(config_class, wrong["key"], wrong["value"].strip()) or " ".join(
             message.split()

@@ -20,6 +20,7 @@ VERBS = {
     "predict": "answer texts, pictures or files with a run",
     "explain": "show why a run answers as it does, as a page and pictures",
     "evaluate": "score a run on labelled data",
+    "compare": "hold networks or runs against each other",
     "tasks": "list the tasks that are installed, with their recipes",
     "info": "tell what a run is and how good it is",
     "doctor": "check the installation, or a data set",

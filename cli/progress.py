@@ -135,4 +135,6 @@ def print_table(title: str, rows: list[dict[str, Any]]) -> None:
 
 def _cell(value: Any) -> str:
     """A value as the table shows it: brackets of labels are no markup, control characters are written out."""
-    return f"{value:.4g}" if isinstance(value, float) else escape(printable(str(value)))
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return f"{value:,}" if type(value) is int else escape(printable(str(value or "")))

@@ -6,15 +6,13 @@ import contextlib
 from collections.abc import Sequence
 from typing import Any
 
-from seqkit.config import from_dict, merge, read_yaml
 from seqkit.errors import ConfigError
-from seqkit.recipes import fill_needs
 from seqkit.registry import get_task, task_names
 from seqkit.task import Task
 
 from . import resume
 from .ending import tell_ending
-from .flags import parse_settings, settings_parser
+from .flags import parse_settings, starting_values, training_parser, with_recipe_files
 
 USAGE = "seqkit train {task} [--data PATH] [--recipe NAME] [--config FILE] [--out DIR] [--SECTION.SETTING VALUE ...]"
 
@@ -26,15 +24,12 @@ def run(argv: Sequence[str]) -> int:
     if not argv or argv[0].startswith("-"):
         return _help_without_task(argv)
     task = get_task(argv[0])
-    base = _starting_values(task, argv[1:])
-    parser = _parser(task, base)
+    parser = _parser(task, starting_values(task, argv[1:]))
     if {"-h", "--help"} & set(argv[1:]):
         parser.print_help()
         return 0
     config, options = parse_settings(parser, argv[1:], task.Config)
-    if recipe := options["recipe"]:
-        config = fill_needs(config, task.recipe_needs(recipe), recipe)
-    return _train(task, config, options)
+    return _train(task, with_recipe_files(task, config, options["recipe"]), options)
 
 
 def _help_without_task(argv: Sequence[str]) -> int:
@@ -49,31 +44,9 @@ def _help_without_task(argv: Sequence[str]) -> int:
     return 0
 
 
-def _starting_values(task: Task[Any, Any], argv: Sequence[str]) -> Any:
-    """The settings that a recipe and a settings file give, before single flags."""
-    values: dict[str, Any] = {}
-    for flag, read in (("--recipe", task.recipe), ("--config", read_yaml)):
-        for index, word in enumerate(argv):
-            if word == flag and index + 1 < len(argv):
-                values = merge(values, read(argv[index + 1]))
-            elif word.startswith(f"{flag}="):
-                values = merge(values, read(word.partition("=")[2]))
-    return from_dict(task.Config, values)
-
-
 def _parser(task: Task[Any, Any], defaults: Any) -> Any:
-    parser = settings_parser(
-        f"seqkit train {task.name}", USAGE.format(task=task.name), task.Config, defaults
-    )
-    recipes = ", ".join(task.recipe_names()) or "none"
-    parser.add_argument(
-        "--recipe", metavar="NAME", type=str, help=f"settings that come with the task: {recipes}"
-    )
-    parser.add_argument(
-        "--config",
-        metavar="FILE",
-        type=str,
-        help="YAML file of settings, such as a run's config.yaml",
+    parser = training_parser(
+        f"seqkit train {task.name}", USAGE.format(task=task.name), task, defaults
     )
     parser.add_argument(
         "--out",

@@ -21,6 +21,7 @@ from seqkit.errors import (
 
 if TYPE_CHECKING:
     from seqkit.api import Predictor, Trained, load, resume, train
+    from seqkit.comparison.compare import Comparison, compare, compare_runs
     from seqkit.prediction import Prediction
 
 __version__ = "0.1.0"
@@ -32,6 +33,7 @@ if (
     __path__.append(str(_ABOVE))
 
 __all__ = [
+    "Comparison",
     "ConfigError",
     "DataError",
     "Prediction",
@@ -42,12 +44,17 @@ __all__ = [
     "Trained",
     "UnknownNameError",
     "__version__",
+    "compare",
+    "compare_runs",
     "load",
     "resume",
     "train",
 ]
 
 _LAZY = {
+    "Comparison": "comparison.compare",
+    "compare": "comparison.compare",
+    "compare_runs": "comparison.compare",
     "Predictor": "api",
     "Trained": "api",
     "load": "api",

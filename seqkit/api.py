@@ -96,6 +96,20 @@ def train(
     Raises:
         SeqkitError: for settings, data or folders that cannot be used.
     """
+    chosen, resolved, splits = prepare(task, data, recipe, config, settings)
+    return train_on(
+        chosen, resolved, splits, out=out, overwrite=overwrite, go_on=go_on, reporter=reporter
+    )
+
+
+def prepare(
+    task: str,
+    data: Any,
+    recipe: str | None,
+    config: str | Path | Mapping[str, Any] | None,
+    settings: Mapping[str, Any],
+) -> tuple[Task[Any, Any], Any, Splits[Any]]:
+    """(task, its settings, the data read) of the arguments of `train`."""
     chosen = get_task(task)
     values = chosen.recipe(recipe) if recipe else {}
     values = merge(
@@ -111,9 +125,7 @@ def train(
     if recipe and frame is None:
         resolved = fill_needs(resolved, chosen.recipe_needs(recipe), recipe)
     splits = chosen.read_frame(resolved, frame) if frame is not None else chosen.read(resolved)
-    return train_on(
-        chosen, resolved, splits, out=out, overwrite=overwrite, go_on=go_on, reporter=reporter
-    )
+    return chosen, resolved, splits
 
 
 def train_on(

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
+    from seqkit.metrics.bootstrap import Tallies
+
 ExampleT = TypeVar("ExampleT")
 ItemT = TypeVar("ItemT")
 
@@ -143,6 +145,13 @@ class Pipeline(ABC, Generic[ExampleT, ItemT, BatchT]):
     @abstractmethod
     def score(self, examples: Sequence[ExampleT], predictions: Sequence[Prediction]) -> Scores:
         """Scores of predictions made for `examples`."""
+
+    def tallies(
+        self, examples: Sequence[ExampleT], predictions: Sequence[Prediction]
+    ) -> Tallies | None:
+        """What the selecting score counts of each example, so that it is known in no time for any choice of them;
+        None lets `score` be called for each choice."""
+        return None
 
     def fixed_features(
         self, inputs: Iterable[Any], on_progress: Callable[[int, int], None] | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -69,6 +70,16 @@ class Prediction:
             cls(**{**row, "alternatives": [Alternative(**a) for a in row["alternatives"]]})
             for row in rows
         ]
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Prediction:
+        """The prediction that `to_json` gave these values of, without its line for people."""
+        common = ("input", "output", "score", "confidence")
+        return cls(
+            **{name: values[name] for name in common},
+            alternatives=[Alternative(**alternative) for alternative in values["alternatives"]],
+            detail={k: v for k, v in values.items() if k not in (*common, "alternatives")},
+        )
 
 
 def _rounded(value: float | None) -> float | None:

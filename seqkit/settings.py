@@ -174,6 +174,8 @@ class TrainingConfig:
     """Epochs at the end whose weights are averaged; the average is kept if it scores higher on dev (0: off)."""
     start_from: str | None = None
     """A finished run of the same task and model whose vocabulary and weights training goes on from."""
+    max_minutes: float = 0.0
+    """Minutes of steps after which training stops, also amid an epoch (0: no limit)."""
     on_fault: Literal["stop", "skip"] = "stop"
     """What happens at a step whose loss or gradient is no number, or for which there is no memory: training stops, or
     the step is left out; its inputs are written aside."""
@@ -211,6 +213,7 @@ class TrainingConfig:
             "plateau_patience",
             "average_last",
             "adversarial",
+            "max_minutes",
             "checkpoint_minutes",
             "checkpoint_steps",
         ):

@@ -67,7 +67,14 @@ def test_importing_seqkit_loads_no_torch() -> None:
 
 
 @pytest.mark.parametrize(
-    "argv", [["--help"], ["train", "sentimant"], ["train", "ner", "--help"], ["tasks"]]
+    "argv",
+    [
+        ["--help"],
+        ["train", "sentimant"],
+        ["train", "ner", "--help"],
+        ["compare", "ner", "--cells", "grr"],
+        ["tasks"],
+    ],
 )
 def test_help_and_usage_errors_load_no_torch(argv: list[str]) -> None:
     loaded = loaded_after(f"from seqkit.cli.main import main\nmain({argv!r})")

@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import overload
 
+import numpy
+
+from seqkit.metrics.bootstrap import Array, Tallies
 from seqkit.metrics.corpus import check_references
 
 
@@ -67,6 +70,32 @@ def translation_scores(
     )
     signature = f"BLEU|{bleu.get_signature()} {characters.name}|{chrf.get_signature()}"
     return TranslationScores(plain.score, tokenized.score, characters.score, signature)
+
+
+def bleu_tallies(
+    hypotheses: Sequence[str], references: Sequence[Sequence[str]], lowercase: bool = False
+) -> Tallies:
+    """The `bleu` of the same texts, sentence by sentence: matches and number of n-grams, and the lengths."""
+    from sacrebleu.metrics.bleu import BLEU
+
+    check_references(hypotheses, references)
+    bleu = BLEU(lowercase=lowercase)
+    counted = [
+        bleu.corpus_score([hypothesis], [[reference] for reference in of_sentence])
+        for hypothesis, of_sentence in zip(hypotheses, references, strict=True)
+    ]
+    rows = [[*one.counts, *one.totals, one.sys_len, one.ref_len] for one in counted]
+    return Tallies(numpy.asarray(rows), _bleu)
+
+
+def _bleu(sums: Array) -> Array:
+    """BLEU of counts that are added up already, as `corpus_score` smooths it."""
+    from sacrebleu.metrics.bleu import BLEU
+
+    return numpy.asarray([
+        BLEU.compute_bleu(row[:4], row[4:8], row[8], row[9], smooth_method="exp").score
+        for row in sums.astype(int).tolist()
+    ])  # fmt: skip
 
 
 @overload

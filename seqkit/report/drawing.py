@@ -26,11 +26,14 @@ STYLE: Any = {  # of matplotlib
 }  # fmt: skip
 Place = tuple[int, int, int]
 """Line of a token, its first column and the one after its last, counted in characters."""
-MARKERS = "os^D"
+MARKERS = "os^DvPX"
+"""Seven, so that with four colours 28 lines look different."""
 LINE_WIDTH = 76
 """Characters on a line of a drawn text."""
+LEGEND_WIDTH = 22
+"""Characters of a line's name up to which two stand side by side."""
 CROWD = 30
-"""Places on an axis beyond which they are numbered instead of named, and points are not marked."""
+"""Places on an axis beyond which they are numbered instead of named, and points of a line are not marked."""
 
 
 def can_be_drawn(part: Part) -> bool:
@@ -95,14 +98,17 @@ def _plot(part: Plot) -> Figure:
     crowded = len(part.x) > CROWD
     named = [] if crowded else [_short(name) for name in part.ticks]
     upright = len(named) * max(map(len, named), default=0) > 34  # too long to stand side by side
-    figure, axes = _figure(4.2, 3.2 if upright else 2.6)
+    columns = 2 if max(map(len, part.lines), default=0) <= LEGEND_WIDTH else 1
+    rows = -(-len(part.lines) // columns)
+    figure, axes = _figure(4.2, (3.2 if upright else 2.6) + 0.18 * max(0, rows - 2))
     if part.diagonal:
         axes.plot([0, 1], [0, 1], color=QUIET, linestyle=":", linewidth=1)
-    looks = itertools.cycle(zip(LINES, MARKERS, strict=True))
+    looks = zip(itertools.cycle(LINES), itertools.cycle(MARKERS), strict=True)
     for (name, heights), (colour, marker) in zip(part.lines.items(), looks, strict=False):
         axes.plot(
-            part.x, heights, color=LIGHT[colour], marker="" if crowded else marker, markersize=3.5, linewidth=1.4,
-            linestyle="-" if part.joined else "", label=_short(name),
+            part.x, heights, color=LIGHT[colour], marker="" if crowded and part.joined else marker,
+            markersize=3.5 if part.joined else 5.5, linewidth=1.4, linestyle="-" if part.joined else "",
+            label=_short(name, LEGEND_WIDTH * 2),
         )  # fmt: skip
     axes.set(xlabel=_short(part.x_label), ylabel=_short(part.y_label))
     if part.log_y:
@@ -114,7 +120,7 @@ def _plot(part: Plot) -> Figure:
     axes.tick_params(length=0)
     if len(part.lines) > 1:
         axes.legend(
-            frameon=False, labelcolor=INK, loc="lower left", bbox_to_anchor=(0, 1), ncols=2,
+            frameon=False, labelcolor=INK, loc="lower left", bbox_to_anchor=(0, 1), ncols=columns,
             borderaxespad=0.2, handlelength=1.6,
         )  # fmt: skip
     return figure
@@ -211,8 +217,8 @@ def _pictures(part: Pictures) -> Figure:
     return figure
 
 
-def _short(name: str) -> str:
-    return _literal(name if len(name) <= 18 else name[:17] + "…")
+def _short(name: str, limit: int = 18) -> str:
+    return _literal(name if len(name) <= limit else name[: limit - 1] + "…")
 
 
 def _literal(text: str) -> str:

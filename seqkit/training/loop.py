@@ -153,12 +153,20 @@ class Trainer:
     def _is_over(self) -> bool:
         if self.state.epoch >= self.config.epochs:
             return True
+        if self._time_is_up() and not self.state.current.updates:
+            self.reporter.note(f"Stopped: {self.config.max_minutes:g} minutes of steps are over.")
+            return True
         stands_still = 0 < self.config.patience <= self.state.stale
         if stands_still:
             self.reporter.note(
                 f"Stopped: {self.metric} has not risen for {self.state.stale} epochs."
             )
         return stands_still
+
+    def _time_is_up(self) -> bool:
+        """Whether the minutes that steps may take are over, for any process."""
+        limit = 60 * self.config.max_minutes
+        return limit > 0 and bool(self.processes.largest(self.state.training_seconds >= limit)[0])
 
     def _try_average(self, dev: Sequence[Any]) -> None:
         """Keeps the mean of the last epochs' weights if it scores higher than the best epoch's."""
@@ -210,6 +218,8 @@ class Trainer:
             self._save()
         began = time.perf_counter() - current.seconds
         for group in groups:
+            if self._time_is_up():
+                break
             self.pipeline.before_step(self.state.step)
             try:
                 step = self.updater.step([[items[i] for i in batch] for batch in group])

@@ -52,7 +52,7 @@ class Epoch:
         self.padded += step.padded
 
     def summary(self) -> dict[str, float]:
-        """Means over its steps, for its row of history."""
+        """Means over its steps and the units they were made on, for its row of history."""
         steps = max(1, self.updates - self.faults)
         return {
             "train_loss": self.loss / max(1, self.units),
@@ -60,6 +60,7 @@ class Epoch:
             "largest_norm": self.largest_norm,
             "clipped": self.clipped / steps,
             "padding": 1 - self.real / self.padded if self.padded else 0.0,
+            "units": self.units,
         }
 
 
@@ -98,6 +99,11 @@ class TrainingState:
         """From the values that `dataclasses.asdict` makes of one."""
         scores, current = values["best_scores"], Epoch(**values["current"])
         return cls(**{**values, "best_scores": scores and Scores(**scores), "current": current})
+
+    @property
+    def training_seconds(self) -> float:
+        """Time that the steps took, without that of scoring."""
+        return sum((row["train_seconds"] for row in self.history), self.current.seconds)
 
     @property
     def seconds(self) -> float:

@@ -19,6 +19,7 @@ from seqkit.errors import ConfigError, DataError
 from seqkit.files import cache_folder
 from seqkit.generation import Generator
 from seqkit.metrics import cider_d, corpus_bleu, rouge_l, tokenize_caption
+from seqkit.metrics.bootstrap import Tallies
 from seqkit.metrics.cider import CiderD
 from seqkit.nn import EncoderDecoder, TokenEmbedding
 from seqkit.nn.build import build_decoder
@@ -180,6 +181,14 @@ class CaptioningPipeline(Generator[CaptionedPicture, Item, PictureBatch]):
         values |= {f"bleu{n}": score for n, score in enumerate(bleu, start=1)}
         values["rouge_l"] = rouge_l(hypotheses, references)
         return Scores(values, SIGNATURE)
+
+    def tallies(
+        self, examples: Sequence[CaptionedPicture], predictions: Sequence[Prediction]
+    ) -> Tallies:
+        """Each picture's CIDEr-D, its n-grams weighed by how rare they are in all the references."""
+        hypotheses = [tokenize_caption(p.output) for p in predictions]
+        references = [[tokenize_caption(c) for c in example.captions] for example in examples]
+        return Tallies.ratio(cider_d(hypotheses, references)[1], [1] * len(examples))
 
     def input_text(self, raw: Any) -> str:
         """The picture's name; where it lies does not matter."""

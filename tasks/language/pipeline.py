@@ -18,6 +18,7 @@ from seqkit.data.stored_items import encoded
 from seqkit.data.vectors import start_from_vectors, vector_size
 from seqkit.data.vocabulary import Vocabulary
 from seqkit.errors import ConfigError, DataError
+from seqkit.metrics.bootstrap import Tallies
 from seqkit.nn import Encoder, TokenEmbedding
 from seqkit.nn.language_model import LanguageModel
 from seqkit.pipeline import Pipeline, Scores
@@ -113,6 +114,10 @@ class LanguagePipeline(Pipeline[str, Ids, Batch]):
             f"{len(self.codec)} units known"
         )
         return Scores({"log_prob": log_prob, "perplexity": math.exp(-log_prob)}, signature)
+
+    def tallies(self, examples: Sequence[str], predictions: Sequence[Prediction]) -> Tallies:
+        units = [len(p.detail["tokens"]) + 1 for p in predictions]
+        return Tallies.ratio([p.score or 0.0 for p in predictions], units)
 
     def step_names(self, item: Ids) -> list[str]:
         return unit_names(self.codec, item)

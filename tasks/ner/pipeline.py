@@ -17,8 +17,9 @@ from seqkit.data.tag_schemes import OUTSIDE, PREFIXES, bio_spans, from_bio, to_b
 from seqkit.data.vectors import start_from_vectors, vector_size, words_with_vectors
 from seqkit.errors import ConfigError, DataError
 from seqkit.files import read_names
+from seqkit.metrics.bootstrap import Tallies
 from seqkit.metrics.entity_errors import entity_errors
-from seqkit.metrics.spans import entity_scores
+from seqkit.metrics.spans import entity_scores, entity_tallies
 from seqkit.pipeline import Judgement, Pipeline, Scores
 from seqkit.prediction import Alternative, Prediction
 from seqkit.report import Part
@@ -151,6 +152,9 @@ class NerPipeline(Pipeline[Sentence, Item, WordBatch]):
             f"entities in {len(gold)} texts"
         )
         return Scores(values, signature, {"types": rows})
+
+    def tallies(self, examples: Sequence[Sentence], predictions: Sequence[Prediction]) -> Tallies:
+        return entity_tallies([e.tags for e in examples], [p.detail["tags"] for p in predictions])
 
     def set_decoding(self, changes: dict[str, Any]) -> None:
         """Changes `nbest`, the number of alternatives."""

@@ -20,6 +20,7 @@ from seqkit.data.codecs import Codec, VocabularyCodec, build_codec, load_codec, 
 from seqkit.data.vectors import start_from_vectors, vector_size, words_with_vectors
 from seqkit.errors import ConfigError, DataError
 from seqkit.files import read_names
+from seqkit.metrics.bootstrap import Tallies
 from seqkit.metrics.classification import classification_scores
 from seqkit.nn import Classifier, Encoder, Pooling, TokenEmbedding
 from seqkit.pipeline import Judgement, Pipeline, Scores
@@ -161,6 +162,10 @@ class SentimentPipeline(Pipeline[Review, Item, TextBatch]):
             f"accuracy and macro F1 over {len(gold)} texts, {len(self.labels)} labels",
             tables,
         )
+
+    def tallies(self, examples: Sequence[Review], predictions: Sequence[Prediction]) -> Tallies:
+        right = [e.label == p.output for e, p in zip(examples, predictions, strict=True)]
+        return Tallies.ratio(right, [1] * len(right))
 
     def ensemble_with(self, others: Sequence[Pipeline[Review, Item, TextBatch]]) -> None:
         """Answers from now on by the mean of the probabilities of all these networks."""

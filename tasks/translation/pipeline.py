@@ -18,7 +18,8 @@ from seqkit.data.codecs import Codec, PieceCodec, build_codec, load_codec, unit_
 from seqkit.data.vocabulary import Vocabulary
 from seqkit.errors import ConfigError, DataError
 from seqkit.generation import Generator, with_source_tokens
-from seqkit.metrics.translation import translation_scores
+from seqkit.metrics.bootstrap import Tallies
+from seqkit.metrics.translation import bleu_tallies, translation_scores
 from seqkit.nn import Encoder, EncoderDecoder, SourceEncoder, TokenEmbedding
 from seqkit.nn.build import build_decoder
 from seqkit.pipeline import Judgement, Pipeline, Scores
@@ -133,6 +134,10 @@ class TranslationPipeline(Generator[Pair, Item, PairBatch]):
             "bleu": scores.bleu, "bleu_tokenized": scores.bleu_tokenized, "chrf": scores.chrf
         }  # fmt: skip
         return Scores(values, scores.signature)
+
+    def tallies(self, examples: Sequence[Pair], predictions: Sequence[Prediction]) -> Tallies:
+        outputs, references = [p.output for p in predictions], [[e.tgt] for e in examples]
+        return bleu_tallies(outputs, references, self.config.data.lowercase)
 
     def step_names(self, item: Item) -> list[str]:
         return unit_names(self.codecs["source"], item.src)

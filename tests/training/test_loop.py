@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -131,6 +132,19 @@ def test_training_stops_when_the_metric_has_stood_still(
     assert state.epoch == len(state.history) == epochs
     wanted = [f"Stopped: accuracy has not risen for {patience} epochs."] if patience else []
     assert watcher.notes == wanted
+
+
+def test_time_that_is_up_ends_training_amid_an_epoch_which_is_scored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seconds = itertools.count()
+    monkeypatch.setattr("seqkit.training.loop.time.perf_counter", lambda: float(next(seconds)))
+    pipeline = toy_pipeline(epochs=9, patience=0, max_minutes=0.25)
+    state, watcher = fit(pipeline, tmp_path)
+    assert watcher.notes == ["Stopped: 0.25 minutes of steps are over."]
+    assert [row["epoch"] for row in state.history] == [1, 2]
+    assert [row["units"] for row in state.history] == [40, 8 * (state.step - 5)]
+    assert 5 < state.step < 10 and 15 <= state.training_seconds < 20
 
 
 def test_history_has_a_row_for_each_epoch_in_memory_and_on_disk(tmp_path: Path) -> None:

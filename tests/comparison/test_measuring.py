@@ -1,0 +1,66 @@
+"""What is kept of a run, and how it is read again."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+import seqkit
+from seqkit.comparison.measuring import SLOW_SAMPLES, measure
+from seqkit.files import read_json, write_text
+from seqkit.prediction import Alternative, Prediction
+
+from ..toy import ToyTask, install
+
+EXAMPLES = ToyTask().read(ToyTask.Config()).test
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of the toy."""
+    with pytest.MonkeyPatch.context() as patch:
+        install(patch)
+        return seqkit.train("toy", out=tmp_path_factory.mktemp("runs") / "run").path
+
+
+@pytest.fixture(autouse=True)
+def toy(monkeypatch: pytest.MonkeyPatch) -> None:
+    install(monkeypatch)
+
+
+def test_a_prediction_comes_back_from_json_as_it_was() -> None:
+    before = Prediction("x", ["y"], -0.5, 0.6, [Alternative(["y"], -0.5, 0.6)], {"tags": ["O"]})
+    assert Prediction.from_json(json.loads(json.dumps(before.to_json()))) == before
+
+
+def test_a_run_is_measured_as_it_was_scored(run: Path, tmp_path: Path) -> None:
+    measured = measure(run, EXAMPLES, tmp_path, "run")
+    metrics = read_json(run / "metrics.json")
+    assert measured.score == metrics["scores"]["test"]["accuracy"]
+    assert measured.resampled.shape == (SLOW_SAMPLES,), (
+        "the toy tells no tallies, so that each sample is scored anew"
+    )
+    assert measured.resampled.mean() == pytest.approx(measured.score, abs=0.05)
+    cost = measured.cost
+    assert (cost.parameters, cost.train_seconds) == (
+        metrics["parameters"],
+        metrics["train_seconds"],
+    )
+    assert measure(run, EXAMPLES, tmp_path, "run") == measured, "the second time it is read"
+
+
+def test_other_examples_are_answered_anew(run: Path, tmp_path: Path) -> None:
+    measure(run, EXAMPLES, tmp_path, "run")
+    measure(run, EXAMPLES[:4], tmp_path, "run")
+    assert len((tmp_path / "run.jsonl").read_text(encoding="utf-8").splitlines()) == 4
+
+
+def test_the_speed_of_a_run_that_counted_no_units_is_not_known(run: Path, tmp_path: Path) -> None:
+    history = run / "history.csv"
+    text = history.read_text(encoding="utf-8")
+    write_text(history, text.replace("units", "others"))
+    assert measure(run, EXAMPLES, tmp_path, "run").cost.train_speed is None
+    write_text(history, text)
+    assert measure(run, EXAMPLES, tmp_path, "again").cost.train_speed is not None
