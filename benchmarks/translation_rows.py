@@ -110,7 +110,8 @@ def their_settings(setup: Setup) -> dict[str, Any]:
         "training": {
             "optimizer": "adam", "learning_rate": training["lr"], "learning_rate_min": 0,
             "clip_grad_norm": training["clip_norm"], "batch_size": training["batch_size"],
-            "batch_type": "sentence", "normalization": "tokens", "epochs": 1, "validation_freq": 10**9, "scheduling": "plateau",
+            "batch_type": "sentence", "normalization": "tokens", "epochs": 1, "validation_freq": 10**9,
+            "scheduling": "exponential", "decrease_factor": 1.0,
         },
         "testing": {
             "beam_size": SETTINGS["decoding"]["beam_size"], "beam_alpha": 1.0, "batch_size": training["batch_size"],
