@@ -60,22 +60,21 @@ def write_lines(path: Path, lines: Sequence[str]) -> None:
 def seqkit_training(
     setup: Setup, task: str, settings: Settings, quality: str, units: int, *options: str
 ) -> Side:
-    """Our side of a row on training with the data in `setup.work`.
+    """Our side of a row on training.
 
     Args:
         setup: What the row is measured with.
         task: What is trained.
-        settings: How.
+        settings: How, and with which data.
         quality: Column of the history that tells the quality.
         units: Units of work of an epoch.
         options: Further options of sides/seqkit_training.py.
     """
     path = setup.work / "settings.json"
     over = {"training": {"threads": setup.threads}}
-    path.write_text(json.dumps(merge(at(setup.work, settings), over)), encoding="utf-8")
+    path.write_text(json.dumps(merge(settings, over)), encoding="utf-8")
     arguments = [
-        task, "--settings", path, "--out", setup.work / "run", "--quality", quality,
-        "--epochs", str(setup.repeats + 1), *options,
+        task, "--settings", path, "--out", setup.work / "run", "--quality", quality, *options,
     ]  # fmt: skip
     return Side(setup, "seqkit_training", arguments, units)
 
@@ -83,10 +82,10 @@ def seqkit_training(
 def seqkit_prediction(
     setup: Setup, task: str, settings: Settings, inputs: Sequence[Any], units: int
 ) -> Side:
-    """Our side of a row on answers, after an epoch on the data in `setup.work`, in batches as large as in training."""
+    """Our side of a row on answers, after an epoch of training, in batches as large as in training."""
     path = setup.work / "settings.json"
     over = {"training": {"epochs": 1, "threads": setup.threads}}
-    path.write_text(json.dumps(merge(at(setup.work, settings), over)), encoding="utf-8")
+    path.write_text(json.dumps(merge(settings, over)), encoding="utf-8")
     write_lines(setup.work / "inputs.jsonl", [json.dumps(text) for text in inputs])
     arguments = [
         task, "--settings", path, "--inputs", setup.work / "inputs.jsonl",

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import kernel_rows
+import ner_rows
+import own_rows
 import sentiment_rows
 import translation_rows
 from row import Row, Setup
@@ -19,6 +21,7 @@ def kernels(cell: str, *, learning: bool) -> Callable[[Setup], dict[str, Any]]:
 
 
 STEP = "training step, 12 shapes (rows, steps, units), mixed lengths"
+TAGGER = "named entities, bi-LSTM 200, characters, CRF, batch 32"
 TRANSLATION = "translation, bi-GRU 256, additive attention, batch 64"
 ROWS = (
     Row("rnn-tanh", f"tanh RNN, {STEP}", "torch.nn.RNN, packed", "2.5, never below 1",
@@ -35,8 +38,19 @@ ROWS = (
     Row("imdb-bilstm", "bi-LSTM 64, embedding 128, 200 tokens, training on IMDb", "Keras on TensorFlow", "3",
         lambda setup: sentiment_rows.against_keras(setup, sentiment_rows.BILSTM, 3200),
         "s an epoch", sentiment_rows.EPOCH, "accuracy"),
+    Row("ner-training", f"{TAGGER}, training on CoNLL-2003", "flair", "10",
+        ner_rows.training, "tokens/s", 0, "dev F1"),
+    Row("ner-prediction", f"{TAGGER}, prediction", "flair", "10", ner_rows.prediction, "tokens/s"),
     Row("translation-training", f"{TRANSLATION}, training on Multi30k", "joeynmt", "4",
         translation_rows.training, "target units/s", 0, "dev loss a unit"),
     Row("translation-decoding", f"{TRANSLATION}, beam 5", "joeynmt", "4",
         translation_rows.decoding, "sentences/s"),
+    Row("captioning-features", "captioning, an epoch with cached features", "the CNN run each epoch", "20",
+        own_rows.cached_features, "pictures/s", 0, "dev loss a unit"),
+    Row("inside-steps", "an epoch of each task", "its forward, backward and update alone", "0.95",
+        own_rows.inside_steps, "s", 1),
+    Row("growing-data", "training, 10 and 100 times the texts", "the texts once", "0.95",
+        own_rows.growing_data, "texts/s", 0, "MB at most, 100 times / once"),
+    Row("start", "`seqkit predict` of one sentence", "import torch and read the weights", "0.83",
+        own_rows.start, "s", 1),
 )  # fmt: skip

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import numpy as np
-from preparing import Settings, config_of, read, recipe, seqkit_training, spread, write_lines
+from preparing import Settings, at, config_of, read, recipe, seqkit_training, spread, write_lines
 from processes import Side, race
 from row import Setup
 
@@ -29,14 +29,20 @@ SCORED = 2_000
 
 def against_keras(setup: Setup, settings: Settings, share: int) -> dict[str, Any]:
     """Both trained on the same `share` of the reviews, in batches of as many, with the same vocabulary."""
+    parts = prepare(setup, settings, share)
+    ours = seqkit_training(setup, "sentiment", at(setup.work, settings), "dev_accuracy", share)
+    times, known = race(ours, keras(setup, settings, parts), setup.repeats)
+    return {"cases": {f"{share:,} reviews": times}, **known}
+
+
+def prepare(setup: Setup, settings: Settings, share: int) -> dict[str, list[Any]]:
+    """A share of the reviews, written for our side."""
     splits = read("sentiment", settings, setup.data / "imdb" / "aclImdb.tar.gz")
     parts = {"train": spread(splits.train, share), "dev": spread(splits.test, SCORED)}
     for name, reviews in parts.items():
         lines = [json.dumps({"text": review.text, "label": review.label}) for review in reviews]
         write_lines(setup.work / f"{name}.jsonl", lines)
-    ours = seqkit_training(setup, "sentiment", settings, "dev_accuracy", share)
-    times, known = race(ours, keras(setup, settings, parts), setup.repeats)
-    return {"cases": {f"{share:,} reviews": times}, **known}
+    return parts
 
 
 def keras(setup: Setup, settings: Settings, parts: dict[str, list[Any]]) -> Side:

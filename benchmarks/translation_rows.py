@@ -8,6 +8,7 @@ from typing import Any
 
 from preparing import (
     Settings,
+    at,
     config_of,
     read,
     seqkit_prediction,
@@ -41,7 +42,7 @@ def training(setup: Setup) -> dict[str, Any]:
     """Seconds a target unit of an epoch over a share of the pairs."""
     parts, pipeline = prepare(setup)
     units = sum(len(pipeline.encode(pair).tgt) - 1 for pair in parts["train"])
-    ours = seqkit_training(setup, "translation", SETTINGS, "dev_loss", units)
+    ours = seqkit_training(setup, "translation", at(setup.work, SETTINGS), "dev_loss", units)
     times, known = race(ours, joeynmt(setup, pipeline, parts, units), setup.repeats)
     return {"cases": {f"{TRAINED:,} pairs": times}, **known}
 
@@ -51,7 +52,7 @@ def decoding(setup: Setup) -> dict[str, Any]:
     parts, pipeline = prepare(setup)
     inputs = [pair.src for pair in parts["dev"]]
     fixed = {**SETTINGS, "decoding": {"beam_size": 5, "min_len": LENGTH - 1, "max_len": LENGTH}}
-    ours = seqkit_prediction(setup, "translation", fixed, inputs, len(inputs))
+    ours = seqkit_prediction(setup, "translation", at(setup.work, fixed), inputs, len(inputs))
     theirs = joeynmt(setup, pipeline, parts, len(inputs), "--decode")
     times, known = race(ours, theirs, setup.repeats)
     return {"cases": {f"{SCORED} sentences of {LENGTH} units": times}, **known}
