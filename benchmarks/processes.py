@@ -7,7 +7,6 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import IO, Any
 
 import peers
@@ -29,8 +28,10 @@ class Side:
         units: Units of work that it does in a repetition.
 
     Raises:
-        MissingError: if the peer is not installed, or the script fails.
+        MissingError: if the peer is not installed; by and by, if the script fails.
     """
+
+    process: subprocess.Popen[str]
 
     def __init__(
         self, setup: Setup, script: str, arguments: Sequence[str | Path], units: int = 1
@@ -42,30 +43,34 @@ class Side:
             raise MissingError(
                 f"{self.name} is not installed in {setup.peers} (benchmarks/peers.py)"
             )
-        self.log = setup.work / f"{script}.log"
-        command = [python, SIDES / f"{script}.py", *arguments]
-        with self.log.open("w", encoding="utf-8") as log:
-            self.process = subprocess.Popen(
-                [str(part) for part in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                stderr=log, text=True, encoding="utf-8", cwd=setup.work,
-            )  # fmt: skip
+        self.command = [str(part) for part in (python, SIDES / f"{script}.py", *arguments)]
+        self.folder, self.log = setup.work, setup.work / f"{script}.log"
+        self.version = ""
         self.last: dict[str, Any] = {}
 
     def __enter__(self) -> Side:
-        facts = self.answer()
+        """Starts the process and waits until it has warmed up."""
+        with self.log.open("w", encoding="utf-8") as log:
+            self.process = subprocess.Popen(
+                self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True,
+                encoding="utf-8", cwd=self.folder,
+            )  # fmt: skip
+        try:
+            facts = self.answer()
+        except MissingError:
+            self.__exit__()
+            raise
         self.version = facts["version"]
         print(f"{self.name}: {facts}", file=sys.stderr, flush=True)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if kind is not None:
+    def __exit__(self, *error: object) -> None:
+        """Nothing more is asked for, so that the process ends."""
+        try:
+            self.process.communicate(timeout=CLOSING)
+        except subprocess.TimeoutExpired:
             self.process.kill()
-        self.process.communicate(timeout=CLOSING)
+            self.process.communicate()
 
     def seconds(self) -> float:
         """Does the work once more; seconds a unit."""

@@ -40,7 +40,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     records = read_records(options.records)
     for row in due(options.rows, records):
         with tempfile.TemporaryDirectory() as work:
-            setup = Setup(options.data, options.peers, Path(work), options.repeats, options.threads)
+            data, peers = options.data.absolute(), options.peers.absolute()
+            setup = Setup(data, peers, Path(work), options.repeats, options.threads)
             print(f"{row.name} ...", file=sys.stderr, flush=True)
             records = merged(records, row.name, measured(row, setup))
         text = json.dumps(records, indent=1, sort_keys=True) + "\n"
