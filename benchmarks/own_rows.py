@@ -21,6 +21,7 @@ from row import Setup
 from side_by_side import Times, alternate
 
 import seqkit
+from seqkit.config import merge
 from seqkit.registry import get_task
 
 CAPTIONS: Settings = recipe(
@@ -35,33 +36,29 @@ TEXTS, GROWTH = 400, (10, 100)
 
 def cached_features(setup: Setup) -> dict[str, Any]:
     """Seconds a picture of an epoch, with features that were computed before and with the CNN at work in it."""
-    path = write_pictures(setup)
-    cached = at(
-        path, {**CAPTIONS, "data": {**CAPTIONS["data"], "cache": str(setup.work / "cache")}}
-    )
-    ours = seqkit_training(setup, "captioning", cached, "dev_loss", PICTURES)
-    other = replace(setup, work=setup.work / "without")
-    other.work.mkdir()
+    settings = write_pictures(setup)
+    ours = seqkit_training(setup, "captioning", settings, "dev_loss", PICTURES)
+    without = part(setup, "without")
     theirs = seqkit_training(
-        other, "captioning", cached, "dev_loss", PICTURES, "--without-features"
+        without, "captioning", settings, "dev_loss", PICTURES, "--without-features"
     )
     times, known = race(ours, theirs, setup.repeats)
     return {"cases": {f"{PICTURES} pictures": times}, **known}
 
 
-def write_pictures(setup: Setup) -> Path:
-    """A share of the pictures with their captions."""
+def write_pictures(setup: Setup) -> Settings:
+    """A share of the pictures with their captions, and the settings that name it."""
     splits = read("captioning", CAPTIONS, setup.data / "flickr8k")
-    folder = setup.work / "pictures"
-    folder.mkdir()
     parts = {"train": spread(splits.train, PICTURES), "dev": spread(splits.dev, LOOKED_AT)}
+    named = {"cache": str(setup.work / "cache")}
     for name, pictures in parts.items():
         rows = [
             json.dumps({"picture": str(picture.path), "caption": caption})
             for picture in pictures for caption in picture.captions
         ]  # fmt: skip
-        write_lines(folder / f"{name}.jsonl", rows)
-    return folder
+        named[name] = str(setup.work / f"{name}-captions.jsonl")
+        write_lines(Path(named[name]), rows)
+    return merge(CAPTIONS, {"data": named})
 
 
 def inside_steps(setup: Setup) -> dict[str, Any]:
@@ -70,13 +67,11 @@ def inside_steps(setup: Setup) -> dict[str, Any]:
     sentiment_rows.prepare(part(setup, "sentiment"), bilstm, 960)
     ner_rows.prepare(part(setup, "ner"))
     translation_rows.prepare(part(setup, "translation"))
-    captions = at(write_pictures(setup), CAPTIONS)
-    captions["data"]["cache"] = str(setup.work / "cache")
     settings = {
         "sentiment": (at(setup.work / "sentiment", bilstm), "dev_accuracy"),
         "ner": (at(setup.work / "ner", ner_rows.SETTINGS), "dev_f1"),
         "translation": (at(setup.work / "translation", translation_rows.SETTINGS), "dev_loss"),
-        "captioning": (captions, "dev_loss"),
+        "captioning": (write_pictures(setup), "dev_loss"),
     }
     return {"cases": {name: shares(setup, name, *chosen) for name, chosen in settings.items()}}
 

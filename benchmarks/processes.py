@@ -44,7 +44,7 @@ class Side:
                 f"{self.name} is not installed in {setup.peers} (benchmarks/peers.py)"
             )
         self.command = [str(part) for part in (python, SIDES / f"{script}.py", *arguments)]
-        self.folder, self.log = setup.work, setup.work / f"{script}.log"
+        self.folder, self.log = setup.work, setup.work / f"{self.name}.log"
         self.version = ""
         self.last: dict[str, Any] = {}
 
