@@ -28,7 +28,7 @@ CAPTIONS: Settings = recipe(
     "captioning", "flickr8k-attend", data={"mirror": False, "min_count": 1},
     training={"precision": "no", "schedule": "constant"}, decoding={"beam_size": 1},
 )  # fmt: skip
-PICTURES, LOOKED_AT = 96, 8
+PICTURES, LOOKED_AT = 240, 8
 SENTENCE = "Not bad at all."
 BARE = "import sys, torch; from safetensors.torch import load_file; load_file(sys.argv[1])"
 TEXTS, GROWTH = 400, (10, 100)

@@ -84,10 +84,10 @@ class Paced(Reporter):
             )  # fmt: skip
 
 
-def peak_memory() -> float | None:
-    """The most memory that this process has had, in megabytes; None where the system does not say."""
+def peak_memory() -> float:
+    """The most memory that this process has had, in megabytes; 0 where the system does not say."""
     if sys.platform == "win32":
-        return None
+        return 0.0
     import resource
 
     unit = 1e6 if sys.platform == "darwin" else 1e3
