@@ -38,7 +38,8 @@ class Side:
     ) -> None:
         self.name = script.partition("_")[0]
         self.units = units
-        python = sys.executable if self.name == "seqkit" else peers.python(setup.peers, self.name)
+        installed = self.name not in peers.PEERS
+        python = sys.executable if installed else peers.python(setup.peers, self.name)
         if not Path(python).is_file():
             raise MissingError(
                 f"{self.name} is not installed in {setup.peers} (benchmarks/peers.py)"

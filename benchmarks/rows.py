@@ -21,6 +21,7 @@ def kernels(cell: str, *, learning: bool) -> Callable[[Setup], dict[str, Any]]:
 
 
 STEP = "training step, 12 shapes (rows, steps, units), mixed lengths"
+NOTEBOOK = "recipe `keras-notebook`, training on IMDb"
 TAGGER = "named entities, bi-LSTM 200, characters, CRF, batch 32"
 TRANSLATION = "translation, bi-GRU 256, additive attention, batch 64"
 ROWS = (
@@ -32,11 +33,14 @@ ROWS = (
         kernels("lstm", learning=True), "ms", 1000),
     Row("lstm-answer", "LSTM, inference, the same shapes", "torch.nn.LSTM, packed", "1.3, never below 1",
         kernels("lstm", learning=False), "ms", 1000),
-    Row("keras-notebook", "recipe `keras-notebook`, training on IMDb", "Keras on TensorFlow", "5",
-        lambda setup: sentiment_rows.against_keras(setup, sentiment_rows.NOTEBOOK, 6400),
+    Row("keras-notebook", NOTEBOOK, "Keras on TensorFlow", "5",
+        lambda setup: sentiment_rows.against("keras", setup, sentiment_rows.NOTEBOOK, 6400),
+        "s an epoch", sentiment_rows.EPOCH, "accuracy"),
+    Row("keras-notebook-torch", NOTEBOOK, "a plain loop over torch.nn", "-",
+        lambda setup: sentiment_rows.against("torch", setup, sentiment_rows.NOTEBOOK, 6400),
         "s an epoch", sentiment_rows.EPOCH, "accuracy"),
     Row("imdb-bilstm", "bi-LSTM 64, embedding 128, 200 tokens, training on IMDb", "Keras on TensorFlow", "3",
-        lambda setup: sentiment_rows.against_keras(setup, sentiment_rows.BILSTM, 3200),
+        lambda setup: sentiment_rows.against("keras", setup, sentiment_rows.BILSTM, 3200),
         "s an epoch", sentiment_rows.EPOCH, "accuracy"),
     Row("ner-training", f"{TAGGER}, training on CoNLL-2003", "flair", "10",
         ner_rows.training, "tokens/s", 0, "dev F1"),

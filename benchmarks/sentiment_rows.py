@@ -1,4 +1,4 @@
-"""Training on IMDb's reviews, beside Keras on TensorFlow."""
+"""Training on IMDb's reviews, beside Keras on TensorFlow and a plain loop over torch's modules."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ EPOCH = 25_000
 SCORED = 2_000
 
 
-def against_keras(setup: Setup, settings: Settings, share: int) -> dict[str, Any]:
+def against(peer: str, setup: Setup, settings: Settings, share: int) -> dict[str, Any]:
     """Both trained on the same `share` of the reviews, in batches of as many, with the same vocabulary."""
     parts = prepare(setup, settings, share)
     ours = seqkit_training(setup, "sentiment", at(setup.work, settings), "dev_accuracy", share)
-    times, known = race(ours, keras(setup, settings, parts), setup.repeats)
+    times, known = race(ours, other(peer, setup, settings, parts), setup.repeats)
     return {"cases": {f"{share:,} reviews": times}, **known}
 
 
@@ -45,8 +45,8 @@ def prepare(setup: Setup, settings: Settings, share: int) -> dict[str, list[Any]
     return parts
 
 
-def keras(setup: Setup, settings: Settings, parts: dict[str, list[Any]]) -> Side:
-    """The side of Keras, which gets numbers, cut as ours and padded in front to the most that is kept."""
+def other(peer: str, setup: Setup, settings: Settings, parts: dict[str, list[Any]]) -> Side:
+    """The side of a peer, which gets numbers, cut as ours and padded in front to the most that is kept."""
     config = config_of("sentiment", settings)
     pipeline = get_task("sentiment").fit(config, parts["train"])
     arrays = {}
@@ -64,7 +64,7 @@ def keras(setup: Setup, settings: Settings, parts: dict[str, list[Any]]) -> Side
     arguments = [f"--{name}={value}" for name, value in sizes.items()]
     arguments += ["--bidirectional"] if model.bidirectional else []
     arguments += ["--layer", LAYERS[model.cell], "--batches", str(setup.work / "batches.npz")]
-    return Side(setup, "keras_sentiment", arguments, len(parts["train"]))
+    return Side(setup, f"{peer}_sentiment", arguments, len(parts["train"]))
 
 
 def padded(rows: list[list[int]], length: int) -> np.ndarray:

@@ -153,8 +153,8 @@ def by_case(row: Row, record: dict[str, Any]) -> list[str]:
 def about(records: Sequence[dict[str, Any]]) -> list[str]:
     """Where rows were measured, and with what."""
     found = [record for record in records if "cases" in record]
-    known = {name: version for record in found for name, version in record["versions"].items()}
-    with_what = ", ".join(f"{name} {version}" for name, version in sorted(known.items()))
+    known = {" ".join(pair) for record in found for pair in record["versions"].items()}
+    with_what = ", ".join(sorted(known))
     machines = {(r["processor"], r["threads"], r["repeats"]) for r in found}
     return [
         f"Measured on {processor}, threads of either side: {threads}, medians of {repeats}; {with_what}."
