@@ -1,0 +1,132 @@
+"""Trains a task of seqkit, an epoch whenever it is asked to; the first one warms up.
+
+An epoch's time is that of its steps and its checkpoint; told with it are the seconds inside forward, backward and
+update, the score on the dev split and the most memory so far.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from accelerate import Accelerator
+from accelerate.optimizer import AcceleratedOptimizer
+from talking import asked, tell
+
+import seqkit
+from seqkit.registry import get_task
+from seqkit.training.report import Reporter
+from seqkit.training.update import LossModule, Updater
+
+FOREVER = 10**6
+"""Epochs: as many as are asked for."""
+PARTS = (
+    (LossModule, "forward"),
+    (Accelerator, "backward"),
+    (Updater, "_clip"),
+    (AcceleratedOptimizer, "step"),
+)
+"""What a step is there for."""
+
+
+class Stopwatch:
+    """Seconds spent inside of some methods."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def watch(self, owner: type, name: str) -> None:
+        """Counts the calls of a method from now on."""
+        method = getattr(owner, name)
+
+        def watched(*args: Any, **options: Any) -> Any:
+            began = time.perf_counter()
+            try:
+                return method(*args, **options)
+            finally:
+                self.seconds += time.perf_counter() - began
+
+        setattr(owner, name, watched)
+
+
+class Paced(Reporter):
+    """Lets an epoch begin when it is asked for, and tells its time and score."""
+
+    def __init__(self, metric: str, inside: Stopwatch) -> None:
+        self.metric = metric
+        self.inside = inside
+        self.began = self.seconds = 0.0
+        self.parameters = 0
+
+    def started(self, facts: dict[str, Any]) -> None:
+        self.parameters = facts["parameters"]
+
+    def epoch_started(self, epoch: int, epochs: int, batches: int) -> None:
+        if epoch == 2:
+            tell(version=seqkit.__version__, parameters=self.parameters)
+        if epoch > 1 and not asked():
+            raise SystemExit
+        self.inside.seconds = 0.0
+        self.began = time.perf_counter()
+
+    def scoring(self, what: str) -> None:
+        self.seconds = time.perf_counter() - self.began
+
+    def epoch_done(self, row: dict[str, Any], is_best: bool) -> None:
+        if row["epoch"] > 1:
+            tell(
+                seconds=self.seconds, inside=self.inside.seconds, quality=row[self.metric],
+                megabytes=peak_memory(),
+            )  # fmt: skip
+
+
+def peak_memory() -> float:
+    """The most memory that this process has had, in megabytes; 0 where the system does not say."""
+    if sys.platform == "win32":
+        return 0.0
+    import resource
+
+    unit = 1e6 if sys.platform == "darwin" else 1e3
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+
+
+def without_features(task: type) -> None:
+    """Nothing is computed before training: a frozen backbone sees every picture in every epoch."""
+    fit = task.fit
+
+    def fit_without(*args: Any) -> Any:
+        pipeline = fit(*args)
+        pipeline.fixed_features = lambda *_: None
+        return pipeline
+
+    task.fit = fit_without
+
+
+def main() -> None:
+    """Trains until nothing more is asked for."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("task")
+    parser.add_argument("--settings", type=Path, required=True, help="JSON, section by section")
+    parser.add_argument("--out", type=Path, required=True, help="the run folder")
+    parser.add_argument("--quality", required=True, help="column of history.csv, such as dev_loss")
+    parser.add_argument("--without-features", action="store_true", help="keep no picture features")
+    options = parser.parse_args()
+    settings = json.loads(options.settings.read_text(encoding="utf-8"))
+    training = {**settings["training"], "epochs": FOREVER, "patience": 0}
+    inside = Stopwatch()
+    for owner, name in PARTS:
+        inside.watch(owner, name)
+    if options.without_features:
+        without_features(type(get_task(options.task)))
+    seqkit.train(
+        options.task, out=options.out, config={**settings, "training": training},
+        reporter=Paced(options.quality, inside),
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
