@@ -132,7 +132,10 @@ def field_docs(cls: type) -> dict[str, str]:
 
 
 def _spelt_out(word: str) -> str:
-    """`--data` is short for `--data.path`; a dash in a setting's name stands for an underscore."""
+    """`--data` is short for `--data.path`, `--diagnose` for `--training.diagnose true`; a dash in a setting's name
+    stands for an underscore."""
+    if word == "--diagnose":
+        return "--training.diagnose=true"
     flag, equals, value = word.partition("=")
     if flag == "--data":
         flag = "--data.path"

@@ -18,6 +18,7 @@ VERBS = {
     "pretrain": "train a language model that other trainings can start from",
     "predict": "answer texts, pictures or files with a run",
     "evaluate": "score a run on labelled data",
+    "diagnose": "measure how far back a run's layers learn, and why not farther",
     "tasks": "list the tasks that are installed, with their recipes",
     "info": "tell what a run is and how good it is",
     "doctor": "check the installation, or a data set",

@@ -181,6 +181,10 @@ class TrainingConfig:
     """Minutes between two checkpoints, from which `--resume` goes on, beside one at the end of each epoch (0: off)."""
     checkpoint_steps: int = 0
     """Training steps between two checkpoints (0: off)."""
+    diagnose: bool = False
+    """Whether the flow of gradients through the recurrent layers is measured after each epoch. Short: --diagnose."""
+    tensorboard: bool = False
+    """Whether each epoch's figures are also written for TensorBoard (the extra `tracking`)."""
     precision: Literal["no", "bf16", "fp16"] = "no"
     """Mixed precision: none, bfloat16, or float16 (CUDA only)."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"

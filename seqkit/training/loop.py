@@ -10,16 +10,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
 
+from seqkit.curves import Curves
 from seqkit.data.batching import make_batches
 from seqkit.errors import RunError, SeqkitError
 from seqkit.pipeline import Pipeline, Scores
 from seqkit.predicting import predict_window
-from seqkit.run import CHECKPOINTS, FAULTS, WEIGHTS, write_history
+from seqkit.run import CHECKPOINTS, CURVES, FAULTS, FLOW, TENSORBOARD, WEIGHTS, write_history
 from seqkit.settings import TrainingConfig
 from seqkit.training.acceleration import build_accelerator
 from seqkit.training.averaging import State, copied_state, mean_state
@@ -29,8 +30,12 @@ from seqkit.training.interruption import Interrupted, Interruption
 from seqkit.training.randomness import random_states, set_random_states
 from seqkit.training.report import Reporter
 from seqkit.training.state import Epoch, TrainingState
+from seqkit.training.tracking import Tracker
 from seqkit.training.update import FaultyStepError, Step, Updater
 from seqkit.weights import check_names, load_weights, save_weights, unique_state
+
+if TYPE_CHECKING:
+    from seqkit.diagnosis import Watch
 
 
 class Trainer:
@@ -69,6 +74,9 @@ class Trainer:
         self.accelerator = build_accelerator(config)
         self.device = self.accelerator.device
         self.last_states: deque[State] = deque(maxlen=config.average_last)
+        self.curves = Curves(metric, folder / CURVES)
+        self.tracker = Tracker(folder / TENSORBOARD) if config.tensorboard else None
+        self.watch: Watch | None = None
         self.interruption = Interruption()
         self._random: dict[str, Any] | None = None
         self._saved, self._saved_at = -1, time.perf_counter()
@@ -89,6 +97,8 @@ class Trainer:
         """
         first = self.pipeline.encode_anew(train, 1) or [self.pipeline.encode(e) for e in train]
         dev_items = [self.pipeline.encode(example) for example in dev]
+        if self.config.diagnose:
+            self.watch = self._watch(dev_items)
         batches, size = len(self._batches(first, 0)), self.config.accumulate
         steps = self.config.epochs * -(-batches // size)
         self.updater = Updater(self.pipeline, self.config, self.accelerator, self.reporter, steps)
@@ -129,6 +139,12 @@ class Trainer:
         self.last_states.extend(snapshot["last_states"])
         self._random = snapshot["random"]
         self._saved = self.state.step
+
+    def _watch(self, items: Sequence[Any]) -> Watch:
+        from seqkit.diagnosis import Watch
+
+        picture = self.folder / FLOW
+        return Watch(self.pipeline, items, self.device, picture, self.reporter.note)
 
     def _is_over(self) -> bool:
         if self.state.epoch >= self.config.epochs:
@@ -269,6 +285,8 @@ class Trainer:
                 "train_seconds": round(current.seconds, 2),
                 "seconds": round(current.seconds + time.perf_counter() - began, 2),
             }  # fmt: skip
+            if self.watch is not None:
+                row |= self.watch.look()
             self._close_epoch(row, scores)
         self._follow_plateau()
 
@@ -303,6 +321,9 @@ class Trainer:
         else:
             state.stale += 1
         write_history(self.folder, state.history)
+        self.curves.epoch_done(state.history, state.best_epoch)
+        if self.tracker is not None:
+            self.tracker.epoch_done(row)
         self.reporter.epoch_done(row, is_best)
 
     def _follow_plateau(self) -> None:
