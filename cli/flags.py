@@ -29,6 +29,7 @@ from seqkit.task import Task
 SHORT = {
     "data.path": " Short: --data.",
     "training.deterministic": " Short for true: --deterministic.",
+    "training.diagnose": " Short for true: --diagnose.",
 }
 """What the help says of settings that have a short form too."""
 
@@ -201,9 +202,10 @@ def field_docs(cls: type) -> dict[str, str]:
 
 
 def _spelt_out(word: str) -> str:
-    """The long form of `--data` and `--deterministic`; a dash in a setting's name stands for an underscore."""
-    if word == "--deterministic":
-        return "--training.deterministic=true"
+    """The long form of `--data`, `--deterministic` and `--diagnose`; a dash in a setting's name stands for an
+    underscore."""
+    if word in ("--deterministic", "--diagnose"):
+        return f"--training.{word[2:]}=true"
     flag, equals, value = word.partition("=")
     if flag == "--data":
         flag = "--data.path"

@@ -21,6 +21,7 @@ VERBS = {
     "explain": "show why a run answers as it does, as a page and pictures",
     "evaluate": "score a run on labelled data",
     "compare": "hold networks or runs against each other",
+    "diagnose": "measure how far back a run's layers learn, and why not farther",
     "tasks": "list the tasks that are installed, with their recipes",
     "info": "tell what a run is and how good it is",
     "doctor": "check the installation, or a data set",

@@ -50,6 +50,7 @@ from seqkit.training.threads import choose_threads, keep_memory
 from seqkit.weights import load_weights, read_shapes
 
 if TYPE_CHECKING:
+    from seqkit.diagnosis import Diagnosis
     from seqkit.training.loop import Trainer
 
 
@@ -466,6 +467,21 @@ class Predictor:
         if self.precision == "float32":
             return scores
         return replace(scores, signature=f"{scores.signature}, precision {self.precision}")
+
+    def diagnose(self, data: Any = None, *, split: str = "dev", examples: int = 64) -> Diagnosis:
+        """How far back the gradient reaches in each recurrent layer, on labelled data.
+
+        Args:
+            data: Path or DataFrame; None is what the run was trained on.
+            split: `train`, `dev` or `test`.
+            examples: How many are looked at, spread evenly over the split.
+        """
+        from seqkit.diagnosis import diagnose, spread
+
+        chosen = spread(read_again(self.task, self.config, data).get(split), examples)
+        self.pipeline.fixed_features([self.pipeline.raw_input(example) for example in chosen])
+        items = [self.pipeline.encode(example) for example in chosen]
+        return diagnose(self.pipeline, items, self.device)
 
     def _predict_frame(self, frame: Any, batch_size: int) -> Any:
         column = self.task.input_column(self.config)

@@ -43,7 +43,7 @@ def model_card(
     sections = [
         f"# {path.name}",
         "\n".join(f"- **{name}**: {value}" for name, value in facts.items()),
-        f"![Loss and {metrics['metric']} by epoch]({CURVES})",
+        f"![Loss, {metrics['metric']}, learning rate and gradient by epoch]({CURVES})",
         "## Scores\n\n"
         + _score_table(metrics["scores"])
         + f"\n\nSignature: `{metrics['signature']}`",

@@ -36,7 +36,8 @@ CONFIG, MANIFEST, WEIGHTS, METRICS = (
     "metrics.json",
 )
 HISTORY, CARD, PREPROCESSING = "history.csv", "README.md", "preprocessing"
-CURVES, CHECKPOINTS, FAULTS = "curves.png", "checkpoint", "faults"
+CURVES, FLOW = "curves.png", "gradient_flow.png"
+CHECKPOINTS, FAULTS, TENSORBOARD = "checkpoint", "faults", "tensorboard"
 
 
 @dataclass(frozen=True)
@@ -117,9 +118,9 @@ def prepare_folder(path: Path, *, overwrite: bool = False) -> Path:
         with replacing(path / MANIFEST):
             pass  # finds a folder that cannot be written to, early
         (path / MANIFEST).unlink()
-        for old in (METRICS, HISTORY, WEIGHTS, CARD, CONFIG, CURVES):
+        for old in (METRICS, HISTORY, WEIGHTS, CARD, CONFIG, CURVES, FLOW):
             (path / old).unlink(missing_ok=True)
-        for old in (PREPROCESSING, CHECKPOINTS, FAULTS):
+        for old in (PREPROCESSING, CHECKPOINTS, FAULTS, TENSORBOARD):
             shutil.rmtree(path / old, ignore_errors=True)
     except OSError as error:
         raise RunError(f"{path}: cannot be written ({error.strerror or error}).") from error

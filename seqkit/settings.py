@@ -186,6 +186,10 @@ class TrainingConfig:
     keep_tokens: bool = True
     """Whether vocabulary and numbered texts of larger data are kept in the cache folder, where the next training finds
     them."""
+    diagnose: bool = False
+    """Whether the flow of gradients through the recurrent layers is measured after each epoch."""
+    tensorboard: bool = False
+    """Whether each epoch's figures are also written for TensorBoard (the extra `tracking`)."""
     precision: Literal["no", "bf16", "fp16"] = "no"
     """Mixed precision: none, bfloat16, or float16 (CUDA only)."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"

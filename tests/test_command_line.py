@@ -78,6 +78,18 @@ def test_predict_answers_in_every_format(run: Path, capsys: pytest.CaptureFixtur
     assert [row["input"] for row in rows] == texts
 
 
+def test_diagnose_tells_and_draws_the_flow(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["diagnose", str(run), "--examples", "8", "--output", str(tmp_path)]) == 0
+    told = capsys.readouterr().out
+    assert "encoder, backwards" in told and "steps back is" in told
+    found = json.loads((tmp_path / "diagnosis.json").read_text(encoding="utf-8"))
+    assert found["examples"] == 8 and len(found["flows"]) == 2
+    assert (tmp_path / "gradient_flow.png").read_bytes().startswith(b"\x89PNG")
+    assert "at least 1" in complaint(capsys, "diagnose", run, "--examples", "0")
+
+
 def test_predicting_loads_nothing_that_only_training_or_other_tasks_need(run: Path) -> None:
     code = f"import sys\nfrom seqkit.cli.main import main\nmain(['predict', {str(run)!r}, 'good'])\nprint(*sys.modules)"
     result = subprocess.run(

@@ -23,6 +23,7 @@ from seqkit.nn.kernels import (
     lstm_dtype,
     starts_from_zero,
 )
+from seqkit.nn.observed import Observer, SeenStep, run_observed
 from seqkit.nn.padded import closing_weight, padding_behind, padding_in_front
 from seqkit.nn.ragged import Ragged, rectangle
 
@@ -94,6 +95,8 @@ class Recurrent(nn.RNNBase):
         self.locked = locked and between > 0
         self.weight_dropout = weight_dropout
         self.kernel = kernel
+        self.observer: Observer | None = None
+        """Is told of every step while it is set; the layers then run step by step, which is slow."""
         initialise_recurrent(self, cell, init)
 
     def forward(
@@ -132,6 +135,12 @@ class Recurrent(nn.RNNBase):
             before = tuple(part[layer] for part in state)
             w_ih, w_hh, b_ih, b_hh = (getattr(self, f"{name}_l{layer}") for name in _WEIGHTS)
             after = self.cell.step(inputs, before, w_ih, w_hh, b_ih, b_hh)
+            if self.observer is not None:
+                real = torch.ones(len(inputs), dtype=torch.bool, device=inputs.device)
+                weights = (w_ih, w_hh, b_ih, b_hh)
+                self.observer(
+                    SeenStep(self.cell, layer, False, inputs, before, after, weights, real)
+                )
             parts.append(after)
             inputs = after[0]
             if layer + 1 < self.num_layers:
@@ -169,6 +178,9 @@ class Recurrent(nn.RNNBase):
         if lengths is not None and bool((lengths == inputs.size(1)).all()):
             lengths = None
         batch, max_len, _ = inputs.shape
+        if self.observer is not None:
+            full = torch.full((batch,), max_len) if lengths is None else lengths
+            return self._by_layer(partial(self._run_observed, self.observer, full), inputs, state)
         kernel = self._kernel_for(inputs, lengths, state)
         if kernel == "padded":
             full = torch.full((batch,), max_len) if lengths is None else lengths
@@ -243,6 +255,13 @@ class Recurrent(nn.RNNBase):
         back = ragged.order.argsort()
         joined = torch.cat(outputs, dim=-1).view(batch, max_len, -1)
         return joined, tuple(part.index_select(1, back) for part in final)
+
+    def _run_observed(
+        self, observer: Observer, lengths: Tensor, layer: int, inputs: Tensor, state: State
+    ) -> tuple[Tensor, State]:
+        """A layer by `observed.py`; `state` is that layer's, [num_directions, batch, hidden_size]."""
+        weights = self._weights_of(layer)
+        return run_observed(observer, self.cell, layer, inputs, lengths, state, weights)
 
     def _run_padded(
         self, lengths: Tensor, layer: int, inputs: Tensor, state: State

@@ -11,18 +11,19 @@ from contextlib import nullcontext
 from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
 
+from seqkit.curves import Curves
 from seqkit.data.batching import MANY, BlockBatches, make_batches
 from seqkit.data.stored_items import StoredItems, encoded
 from seqkit.errors import RunError, SeqkitError
 from seqkit.pipeline import Pipeline, Scores
 from seqkit.predicting import score_examples
 from seqkit.processes import ALONE, LostContactError, Processes
-from seqkit.run import CHECKPOINTS, FAULTS, WEIGHTS, write_history
+from seqkit.run import CHECKPOINTS, CURVES, FAULTS, FLOW, TENSORBOARD, WEIGHTS, write_history
 from seqkit.settings import TrainingConfig
 from seqkit.training.acceleration import build_accelerator
 from seqkit.training.averaging import State, copied_state, mean_state
@@ -32,8 +33,12 @@ from seqkit.training.interruption import Interrupted, Interruption
 from seqkit.training.randomness import draw_apart, random_states, set_random_states
 from seqkit.training.report import Reporter
 from seqkit.training.state import Epoch, TrainingState
+from seqkit.training.tracking import Tracker
 from seqkit.training.update import FaultyStepError, Step, Updater
 from seqkit.weights import check_names, load_weights, save_weights, unique_state
+
+if TYPE_CHECKING:
+    from seqkit.diagnosis import Watch
 
 
 class Trainer:
@@ -75,6 +80,10 @@ class Trainer:
         self.accelerator = build_accelerator(config)
         self.device = self.accelerator.device
         self.last_states: deque[State] = deque(maxlen=config.average_last)
+        self.curves = Curves(metric, folder / CURVES)
+        tracked = config.tensorboard and processes.is_main
+        self.tracker = Tracker(folder / TENSORBOARD) if tracked else None
+        self.watch: Watch | None = None
         self.interruption = Interruption()
         self._random: dict[str, Any] | None = None
         self._saved, self._saved_at = -1, time.perf_counter()
@@ -96,6 +105,8 @@ class Trainer:
         keep = self.config.keep_tokens
         first = self.pipeline.encode_anew(train, 1) or encoded(self.pipeline, train, keep)
         dev_items = encoded(self.pipeline, dev, keep)
+        if self.config.diagnose:
+            self.watch = self._watch(dev_items)
         batches, size = len(self._batches(first, 0)), self.config.accumulate
         steps = self.config.epochs * -(-batches // size)
         self.processes.copy_from_main(self.pipeline.model)
@@ -149,6 +160,12 @@ class Trainer:
         if self.processes.rank < len(snapshot["processes"]):  # there may be more of them now
             own = snapshot["processes"][self.processes.rank]
             self._random, self.updater.fitting = own["random"], own["fitting"]
+
+    def _watch(self, items: Sequence[Any]) -> Watch:
+        from seqkit.diagnosis import Watch
+
+        picture = self.folder / FLOW if self.processes.is_main else None
+        return Watch(self.pipeline, items, self.device, picture, self.reporter.note)
 
     def _is_over(self) -> bool:
         if self.state.epoch >= self.config.epochs:
@@ -320,6 +337,8 @@ class Trainer:
                 "train_seconds": round(current.seconds, 2),
                 "seconds": round(current.seconds + time.perf_counter() - began, 2),
             }  # fmt: skip
+            if self.watch is not None:
+                row |= self.watch.look()
             self._close_epoch(row, scores)
         self._follow_plateau()
 
@@ -357,8 +376,15 @@ class Trainer:
         else:
             state.stale += 1
         if self.processes.is_main:
-            write_history(self.folder, state.history)
+            self._show(row)
         self.reporter.epoch_done(row, is_best)
+
+    def _show(self, row: dict[str, Any]) -> None:
+        """Writes what an epoch leaves for people to look at."""
+        write_history(self.folder, self.state.history)
+        self.curves.epoch_done(self.state.history, self.state.best_epoch)
+        if self.tracker is not None:
+            self.tracker.epoch_done(row)
 
     def _follow_plateau(self) -> None:
         """Halves every learning rate once the dev metric has stood still for the plateau's patience."""
