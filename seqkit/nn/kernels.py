@@ -23,6 +23,9 @@ FAST_LSTM = bool(torch._C._has_mkldnn) and platform.machine() in ("x86_64", "AMD
 FULL_ENOUGH = 0.8
 """Share of real steps in a batch above which oneDNN's LSTM over all steps beats ours over the real ones."""
 
+FULL_ENOUGH_IF_SMALL = 0.6
+"""The same for an LSTM of up to 64 units that does not learn: its calls take longer than its steps."""
+
 COMPILED_UP_TO = 256
 """Hidden units up to which machine code beats our own torch calls: larger weights leave the processor's cache."""
 
@@ -43,8 +46,10 @@ def fastest_kernel(cell: str, inputs: Tensor, lengths: Tensor | None, state: Sta
     if cell == "lstm" and FAST_LSTM and inputs.dtype != torch.float64:
         if lengths is None and learning and not mixed:
             return "torch"  # the same kernel, both directions at once
+        small = state[0].size(2) <= 64 and not learning
+        share = FULL_ENOUGH_IF_SMALL if small else FULL_ENOUGH
         steps = inputs.size(0) * inputs.size(1)
-        full_enough = lengths is None or int(lengths.sum()) >= FULL_ENOUGH * steps
+        full_enough = lengths is None or int(lengths.sum()) >= share * steps
         if full_enough and starts_from_zero(state):
             return "padded"
     if not learning:

@@ -13,7 +13,7 @@ from seqkit.errors import ConfigError, UnknownNameError
 from seqkit.nn import Recurrent, kernels
 from seqkit.nn.bptt import run_layer
 from seqkit.nn.cells import CELLS
-from seqkit.nn.ragged import Ragged
+from seqkit.nn.ragged import Ragged, rectangle
 from seqkit.nn.recurrent import walks
 
 LENGTHS = [3, 0, 5, 5, 1]
@@ -98,6 +98,14 @@ def test_the_ragged_layout_holds_each_real_step_once_and_knows_its_predecessor()
         assert ragged.last[i] == (place[row * 5 + length - 1] if length else i)
 
 
+def test_rows_of_one_length_share_a_layout_whoever_came_first() -> None:
+    layer, inputs = Recurrent("gru", 4, 6, kernel="own"), torch.randn(3, 7, 4)
+    with torch.inference_mode():
+        layer(inputs)
+    layer(inputs)[0].sum().backward()
+    assert rectangle(3, 7) is rectangle(3, 7)
+
+
 @every_cell
 def test_locked_dropout_keeps_a_mask_over_time_and_weight_dropout_changes_training_only(
     cell: str,
@@ -155,7 +163,10 @@ def test_the_kernel_is_what_is_fastest_for_the_rows(monkeypatch: pytest.MonkeyPa
     with torch.no_grad():
         assert layer._kernel_for(inputs, little, zero) == "padded"
         assert layer._kernel_for(inputs, None, zero) == "padded"
-        assert layer._kernel_for(inputs, much, zero) == "torch"
+        assert layer._kernel_for(inputs, much, zero) == "padded"
+        assert layer._kernel_for(inputs, torch.tensor([10, 1]), zero) == "torch"
+        large = Recurrent("lstm", 4, 65)
+        assert large._kernel_for(inputs, much, large.zero_state(2, inputs)) == "torch"
         assert gru._kernel_for(inputs, little, zero[:1]) == "torch"
 
 
