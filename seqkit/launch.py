@@ -25,13 +25,8 @@ def local_size() -> int:
     return _number("LOCAL_WORLD_SIZE", 1)
 
 
-def restarts() -> int:
-    """How often torchrun has started all processes anew, since one of them ended."""
-    return _number("TORCHELASTIC_RESTART_COUNT", 0)
-
-
 def may_restart() -> bool:
-    """Whether torchrun would (`--max-restarts`)."""
+    """Whether torchrun starts all processes again when one has died (`--max-restarts`)."""
     return _number("TORCHELASTIC_MAX_RESTARTS", 0) > 0
 
 

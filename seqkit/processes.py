@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import json
 import os
+import time
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -172,9 +174,30 @@ def _connect() -> None:
     backends = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
     with _contact():
         store, rank, size = next(rendezvous("env://", timeout=MEETING))
-        # A launcher's store outlives the processes; what those before a restart left in it is not for us.
-        store = dist.PrefixStore(f"start {launch.restarts()}", store)  # type: ignore[attr-defined]
+        store = dist.PrefixStore(_own_corner(store, rank, size), store)  # type: ignore[attr-defined]
         dist.init_process_group(backends, store=store, rank=rank, world_size=size, timeout=PATIENCE)
+
+
+def _own_corner(store: Any, rank: int, size: int) -> str:
+    """A name that only the processes of now know.
+
+    The launcher's store outlives processes that are started again, with all that those before have left in it, and
+    machines may count restarts differently. So each process says that it is here by a word of its own, and the first
+    one answers under that word until it sees that it has been heard.
+    """
+    word = uuid.uuid4().hex
+    if rank > 0:
+        store.set(f"here {rank}", word)
+        name: str = store.get(f"go {word}").decode()  # waits for it
+        store.set(f"in {name} {rank}", "")
+        return name
+    missing = set(range(1, size))
+    while missing:
+        for other in missing:
+            store.set(f"go {store.get(f'here {other}').decode()}", word)
+        missing = {other for other in missing if not store.check([f"in {word} {other}"])}
+        time.sleep(0.02)
+    return word
 
 
 @contextmanager

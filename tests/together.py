@@ -15,13 +15,20 @@ quietly = pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarni
 """Python warns of forks beside threads; those of torch wait, and the children start their own."""
 
 
-def run_together(work: Callable[[int], Any], size: int = 2, seconds: float = 120) -> list[Any]:
-    """What `work` gives on each process, by rank; for one that raised, the error as `Name: message`."""
+def run_together(
+    work: Callable[[int], Any], size: int = 2, *, port: int = 0, seconds: float = 120
+) -> list[Any]:
+    """What `work` gives on each process, by rank; for one that raised, the error as `Name: message`.
+
+    `port` is where a store is served already; 0 has the first process serve one.
+    """
     context = multiprocessing.get_context("fork")  # type: ignore[attr-defined]
-    port, ends, processes = _free_port(), [], []
+    served, port, ends, processes = port > 0, port or _free_port(), [], []
     for rank in range(size):
         end, other = context.Pipe(duplex=False)
-        processes.append(context.Process(target=_work, args=(work, rank, size, port, other)))
+        processes.append(
+            context.Process(target=_work, args=(work, rank, size, port, served, other))
+        )
         processes[-1].start()
         other.close()
         ends.append(end)
@@ -35,10 +42,12 @@ def run_together(work: Callable[[int], Any], size: int = 2, seconds: float = 120
             process.join()
 
 
-def _work(work: Callable[[int], Any], rank: int, size: int, port: int, end: Any) -> None:
+def _work(
+    work: Callable[[int], Any], rank: int, size: int, port: int, served: bool, end: Any
+) -> None:
     os.environ.update(
         RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE=str(size), LOCAL_WORLD_SIZE=str(size),
-        MASTER_ADDR="localhost", MASTER_PORT=str(port),
+        MASTER_ADDR="localhost", MASTER_PORT=str(port), TORCHELASTIC_USE_AGENT_STORE=str(served),
     )  # fmt: skip
     try:
         answer = work(rank)

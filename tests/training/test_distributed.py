@@ -11,6 +11,7 @@ import pytest
 import safetensors.torch
 import torch
 from torch import nn
+from torch.distributed import TCPStore
 
 import seqkit
 from seqkit.errors import DataError
@@ -220,3 +221,12 @@ def test_machines_with_other_data_are_told_apart(
     first, second = run_together(lambda _: train(tmp_path / "run"))
     assert first == second
     assert "process 1 has read other data than process 0" in first
+
+
+def test_processes_that_are_started_again_do_not_meet_those_before() -> None:
+    store = TCPStore(
+        "localhost", 0, is_master=True, wait_for_workers=False
+    )  # as torchrun keeps one
+    for _ in range(3):
+        found = run_together(lambda rank: join().gather(lambda: rank), port=store.port)
+        assert found == [[0, 1], [0, 1]]
