@@ -17,7 +17,6 @@ SPARE = 1 << 22
 TIMES = 8
 """Times its weights that a network may take while it is built: starting values are drawn and thrown away."""
 
-
 LEAST = 1024
 """What every tensor counts at least, since millions of small ones take long too."""
 

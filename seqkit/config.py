@@ -176,9 +176,7 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
         raise
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such settings file.") from None
-    except (
-        Exception
-    ) as error:  # odd dates, numbers and depths make the YAML reader raise nearly anything
+    except Exception as error:  # odd dates and numbers make the YAML reader raise nearly anything
         raise ConfigError(
             f"{path}: not a readable YAML file ({' '.join(str(error).split())})."
         ) from None

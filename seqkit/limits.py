@@ -14,6 +14,9 @@ from seqkit.errors import DataError, RunError
 SETTINGS_BYTES = 100_000
 """Of settings and a manifest, which no training writes half as large."""
 
+JSON_MB = 100
+"""Of a vocabulary, a manifest or scores, which take ten times the room in memory."""
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -43,6 +46,9 @@ class Limits:
 
     def check_file(self, path: Path) -> None:
         """Raises RunError if a file of a run is too large to be read."""
-        if path.is_file() and path.stat().st_size > self.max_file_mb * 1_000_000:
-            raise RunError(f"{path}: {path.stat().st_size / 1e6:,.0f} MB, more than `max_file_mb`, "
-                           f"{self.max_file_mb:,}; raise that limit if you trust the file.")  # fmt: skip
+        size = path.stat().st_size / 1e6 if path.is_file() else 0.0
+        if size > self.max_file_mb:
+            raise RunError(f"{path}: {size:,.0f} MB, more than `max_file_mb`, {self.max_file_mb:,}; raise that limit "
+                           "if you trust the file.")  # fmt: skip
+        if path.suffix == ".json" and size > JSON_MB:
+            raise RunError(f"{path}: {size:,.0f} MB, but no vocabulary takes more than {JSON_MB}.")

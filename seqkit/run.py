@@ -210,7 +210,11 @@ def _check_folder(path: Path, limits: Limits) -> None:
     home, parts = path.resolve(), (PREPROCESSING, CHECKPOINTS)
     read = [path / name for name in (MANIFEST, CONFIG, WEIGHTS, METRICS, *parts)]
     for file in (*read, *(file for part in parts for file in (path / part).rglob("*"))):
-        if not file.resolve().is_relative_to(home):
+        try:
+            inside = file.resolve().is_relative_to(home)
+        except (OSError, RuntimeError):  # a link to itself
+            inside = False
+        if not inside:
             raise RunError(f"{file}: a link to a file outside the run, which is not followed.")
         limits.check_file(file)
 

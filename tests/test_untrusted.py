@@ -219,6 +219,26 @@ def test_a_link_out_of_the_folder_is_not_followed(name: str, tmp_path: Path) -> 
         open_run(run)
 
 
+def test_a_link_to_itself_is_a_run_error(tmp_path: Path) -> None:
+    run = copied("sentiment", tmp_path)
+    (run / WEIGHTS).unlink()
+    try:
+        (run / WEIGHTS).symlink_to(run / WEIGHTS)
+    except OSError:
+        pytest.skip("this system makes no links")
+    with pytest.raises(RunError, match=r"model\.safetensors: (a link|missing)"):
+        answer(run)
+
+
+@pytest.mark.parametrize("name", ["manifest.json", METRICS, "preprocessing/text.json"])
+def test_a_vocabulary_without_end_is_not_read(name: str, tmp_path: Path) -> None:
+    run = copied("sentiment", tmp_path)
+    with (run / name).open("r+b") as file:
+        file.truncate(200_000_000)
+    with pytest.raises(RunError, match=f"{name}: 200 MB, but no vocabulary takes more than 100"):
+        open_run(run)
+
+
 def test_a_file_that_is_too_large_is_not_read(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
