@@ -19,13 +19,11 @@ from seqkit.config import from_dict, merge, nest, read_yaml, to_dict
 from seqkit.curves import draw_curves
 from seqkit.devices import device_exists
 from seqkit.errors import ConfigError, DataError, RunError
-from seqkit.explaining import Explanation, explain_input
 from seqkit.pipeline import Pipeline, Scores
 from seqkit.predicting import predict_stream, predict_window
 from seqkit.prediction import Prediction
 from seqkit.recipes import fill_needs
 from seqkit.registry import get_task
-from seqkit.report import Section
 from seqkit.run import (
     CHECKPOINTS,
     CURVES,
@@ -43,6 +41,8 @@ from seqkit.training.threads import choose_threads, keep_memory
 from seqkit.weights import load_weights
 
 if TYPE_CHECKING:
+    from seqkit.explaining import Explanation
+    from seqkit.report import Section
     from seqkit.training.loop import Trainer
 
 
@@ -320,6 +320,8 @@ class Predictor:
         Raises:
             DataError: if the input cannot be used.
         """
+        from seqkit.explaining import explain_input
+
         return explain_input(self.pipeline, raw)
 
     def _predict_frame(self, frame: Any, batch_size: int) -> Any:
