@@ -21,7 +21,6 @@ from seqkit.config import from_dict, merge, nest, read_yaml, to_dict
 from seqkit.curves import draw_curves
 from seqkit.devices import check_device_each, device_exists
 from seqkit.errors import ConfigError, DataError, RunError
-from seqkit.explaining import Explanation, explain_input
 from seqkit.kept import update_digest
 from seqkit.limits import Limits
 from seqkit.nn.precision import lower_precision
@@ -31,7 +30,6 @@ from seqkit.prediction import Prediction
 from seqkit.processes import ALONE, Processes, join
 from seqkit.recipes import fill_needs
 from seqkit.registry import get_task
-from seqkit.report import Section
 from seqkit.run import (
     CHECKPOINTS,
     CURVES,
@@ -51,6 +49,8 @@ from seqkit.weights import load_weights, read_shapes
 
 if TYPE_CHECKING:
     from seqkit.diagnosis import Diagnosis
+    from seqkit.explaining import Explanation
+    from seqkit.report import Section
     from seqkit.training.loop import Trainer
 
 
@@ -449,6 +449,8 @@ class Predictor:
         Raises:
             DataError: if the input cannot be used.
         """
+        from seqkit.explaining import explain_input
+
         return explain_input(self.pipeline, raw)
 
     def _answered(

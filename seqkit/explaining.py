@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from html import escape
 from typing import Any
 
 import torch
@@ -41,8 +42,9 @@ class Explanation:
         return Section(self.title, self.parts)
 
     def _repr_html_(self) -> str:
-        """What a notebook shows."""
-        return as_html(Page("Explanation", [self.section()]))
+        """What a notebook shows: the page in a frame, which keeps its style to itself."""
+        page = escape(as_html(Page("Why it answers so", [self.section()])))
+        return f'<iframe srcdoc="{page}" style="border: 0; width: 100%; height: 40rem"></iframe>'
 
 
 def explain_input(pipeline: Pipeline[Any, Any, Any], raw: Any) -> Explanation:

@@ -134,8 +134,9 @@ def test_hidden_states_have_the_norms_of_each_direction(weather: seqkit.Predicto
     assert plot.lines["read backwards"] == pytest.approx(norms[:, 1].tolist())
 
 
-def test_a_notebook_shows_the_explanation_as_a_page(weather: seqkit.Predictor) -> None:
-    assert "Saliency" in weather.explain("w1 sunny")._repr_html_()
+def test_a_notebook_shows_the_explanation_in_a_frame(weather: seqkit.Predictor) -> None:
+    shown = weather.explain("w1 sunny")._repr_html_()
+    assert shown.startswith("<iframe") and shown.count("<") == 2 and "Saliency" in shown
 
 
 @pytest.mark.parametrize("raw", ["", "   ", "sunny"])

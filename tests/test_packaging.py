@@ -72,13 +72,23 @@ def test_importing_seqkit_loads_no_torch() -> None:
         ["--help"],
         ["train", "sentimant"],
         ["train", "ner", "--help"],
+<<<<<<< HEAD
         ["compare", "ner", "--cells", "grr"],
+=======
+        ["explain", "nowhere"],
+>>>>>>> explain
         ["tasks"],
     ],
 )
 def test_help_and_usage_errors_load_no_torch(argv: list[str]) -> None:
     loaded = loaded_after(f"from seqkit.cli.main import main\nmain({argv!r})")
     assert "torch" not in loaded and "pandas" not in loaded
+
+
+def test_what_answers_loads_nothing_that_draws() -> None:
+    loaded = loaded_after("import seqkit.api, seqkit.tasks.sentiment.pipeline")
+    assert "seqkit.report.parts" in loaded
+    assert loaded.isdisjoint({"matplotlib", "PIL", "seqkit.report.page", "seqkit.explaining"})
 
 
 @pytest.mark.parametrize(("task", "recipe"), RECIPES)

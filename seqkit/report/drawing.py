@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 INK, QUIET, RULE, PAPER = (LIGHT[name] for name in ("ink", "quiet", "rule", "paper"))
+NO_SHADE = shade(0.0)
 STYLE: Any = {  # of matplotlib
     "font.size": 10, "text.color": INK, "axes.labelcolor": QUIET, "axes.edgecolor": RULE,
     "xtick.color": QUIET, "ytick.color": QUIET, "svg.fonttype": "none", "svg.hashsalt": "seqkit",
@@ -131,7 +132,7 @@ def _grid(part: Grid) -> Figure:
     cell = 0.42 if part.texts else 0.24
     margin = 0.08 * min(18, max(map(len, part.rows), default=1)) + 0.6
     figure, axes = _figure(max(2.4, margin + cell * columns), max(1.8, margin + cell * rows))
-    shades = [[PAPER_RGB if s is None else shade(s) for s in row] for row in part.strengths]
+    shades = [[NO_SHADE if s is None else shade(s) for s in row] for row in part.strengths]
     axes.imshow(shades, aspect="equal")
     axes.set_xticks(range(columns), [_short(name) for name in part.columns], rotation=90)
     axes.set_yticks(range(rows), [_short(name) for name in part.rows])
@@ -142,9 +143,6 @@ def _grid(part: Grid) -> Figure:
         for column, text in enumerate(texts):
             axes.text(column, row, text, ha="center", va="center", fontsize=6.5)
     return figure
-
-
-PAPER_RGB = shade(0.0)
 
 
 def _tokens(part: Tokens) -> Figure:
@@ -159,11 +157,7 @@ def _tokens(part: Tokens) -> Figure:
     axes.set(xlim=(-0.5, LINE_WIDTH + 0.5), ylim=(pitch * lines, -above))
     axes.set_axis_off()
     for i, (line, start, _) in enumerate(places):
-        look: dict[str, Any] = {
-            "facecolor": shade(part.strengths[i]),
-            "edgecolor": "none",
-            "pad": 1.5,
-        }
+        look: Any = {"facecolor": shade(part.strengths[i]), "edgecolor": "none", "pad": 1.5}
         axes.text(
             start, pitch * line, _literal(part.tokens[i]),
             bbox=look, va="center", family="monospace", fontsize=9,

@@ -61,13 +61,16 @@ def write_page(page: Page, path: Path) -> list[Path]:
 
     Args:
         page: What to write.
-        path: The HTML file; its folder is made where it is missing.
+        path: The HTML file; its folder is made where it is missing. Pictures of an older page of that name go.
 
     Returns:
         The files, the page first.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     write_text(path, as_html(page))
+    for old in path.parent.iterdir():
+        if re.fullmatch(rf"{re.escape(path.stem)}-\d+-\d+-[a-z0-9-]*\.png", old.name):
+            old.unlink()
     written = [path]
     for number, section in enumerate(page.sections, start=1):
         for place, part in enumerate(section.parts, start=1):

@@ -218,17 +218,9 @@ class SentimentPipeline(Pipeline[Review, Item, TextBatch]):
         shares = [[count / max(1, sum(row)) for count in row] for row in counts]
         texts = [[f"{count:,}" for count in row] for row in counts]
         about = "Texts by their right label and the one given; the shade is the share of the row."
+        names = self.labels
         return [
-            Grid(
-                "Confusion matrix",
-                shares,
-                self.labels,
-                self.labels,
-                about,
-                "right",
-                "given",
-                texts=texts,
-            ),
+            Grid("Confusion matrix", shares, names, names, about, "right", "given", texts=texts),
             Table("Scores of each label", scores.tables["labels"]),
         ]
 

@@ -115,6 +115,14 @@ def test_a_picture_file_stands_beside_the_page_for_each_part_that_is_drawn(tmp_p
             assert image.format == "PNG" and min(image.size) > 50
 
 
+def test_a_new_page_takes_the_place_of_the_old_one_and_its_pictures(tmp_path: Path) -> None:
+    other = tmp_path / "p-picture.png"
+    other.write_bytes(b"")
+    write_page(Page("p", [Section("s", [PARTS[2], PARTS[1]])]), tmp_path / "p.html")
+    written = write_page(Page("p", [Section("s", [PARTS[1]])]), tmp_path / "p.html")
+    assert sorted(tmp_path.iterdir()) == sorted([*written, other])
+
+
 def test_parts_without_anything_in_them_are_drawn_too(tmp_path: Path) -> None:
     empty = [
         Tokens("a", [], []),

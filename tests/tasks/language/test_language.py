@@ -20,6 +20,7 @@ from seqkit.tasks.language.sample import make_sample
 import seqkit
 from seqkit.config import from_dict
 from seqkit.errors import ConfigError
+from seqkit.report import Plot
 from seqkit.run import open_run
 from seqkit.weights import read_weights
 
@@ -162,3 +163,10 @@ def test_the_verb_trains_it_and_bad_settings_are_named(
     assert main([*argv, "--model.num_layers", "2"]) == 2
     assert "`model.num_layers` must be 1 where `model.bidirectional`" in capsys.readouterr().err
     assert LanguageConfig().model.bidirectional
+
+
+def test_an_explanation_names_the_units_that_were_read(pretrained: Path) -> None:
+    (plot,) = [
+        p for p in seqkit.load(pretrained).explain("the old cat").parts if isinstance(p, Plot)
+    ]
+    assert list(plot.ticks)[1:-1] == ["the", "old", "cat"] and len(plot.x) == 5

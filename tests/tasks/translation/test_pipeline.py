@@ -342,3 +342,9 @@ def test_a_run_trains_loads_and_answers(tmp_path: Path) -> None:
     answer = predictor.predict("3 cats")
     assert isinstance(answer.output, str) and answer.score <= 0 and 0 <= answer.confidence <= 1
     assert predictor.predict(frame)["output"].map(type).eq(str).all()
+
+
+def test_a_translation_is_judged_by_its_letters(learned: TranslationPipeline) -> None:
+    same, other = (Prediction(None, text) for text in ("Le chat dort.", "Il pleut."))
+    assert learned.judge(PAIRS[0], same).score == 1
+    assert learned.judge(PAIRS[0], other).score < 0.3
