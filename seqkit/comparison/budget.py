@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
-
-import numpy
 
 from seqkit.comparison.plan import Variant
 from seqkit.pipeline import Pipeline
@@ -20,6 +18,9 @@ TOLERANCE = 0.05
 
 WIDTHS = ("hidden_size", "decoder_size")
 """Settings of the section `model` that grow together."""
+
+LARGEST = 1 << 16
+"""Hidden size beyond which nothing is looked for."""
 
 Note = Callable[[str], None]
 
@@ -54,7 +55,8 @@ class Sizes:
                 for name, width in widths.items() if width
             })  # fmt: skip
 
-        return sized(solve_size(lambda size: self.parameters(sized(size)), target, step))
+        count = cache(lambda size: self.parameters(sized(size)))
+        return sized(solve_size(count, target, model.hidden_size, step))
 
 
 @contextmanager
@@ -96,24 +98,28 @@ def equal_parameters(
     return solved
 
 
-def solve_size(count: Callable[[int], int], target: int, step: int = 1) -> int:
+def solve_size(count: Callable[[int], int], target: int, start: int, step: int = 1) -> int:
     """The multiple of `step` at which a network has the number of parameters nearest to `target`.
 
     Args:
-        count: Parameters at a hidden size. A matrix is at most as high and as wide as the hidden size, so the count is
-            a quadratic in it, which three counts tell.
+        count: Parameters at a hidden size; they grow with it.
         target: Parameters wanted.
+        start: Where to look first.
         step: What the size must be a multiple of.
 
-    >>> solve_size(lambda size: 3 * size * size + 5 * size + 100, 30_600)
+    >>> solve_size(lambda size: 3 * size * size + 5 * size + 100, 30_600, start=128)
     100
     """
-    sizes = [step * factor for factor in (8, 16, 32)]
-    a, b, c = numpy.polyfit(sizes, [count(size) for size in sizes], 2)
-    wanted = max(0.0, target - c)
-    root = 2 * wanted / (b + math.sqrt(b * b + 4 * a * wanted)) if wanted else 0.0
-    below = max(1, math.floor(root / step)) * step
-    return min((below, below + step), key=lambda size: abs(a * size * size + b * size + c - target))
+    low, high = 0, max(1, start // step)  # in steps; a network of 0 has too few parameters
+    while count(high * step) < target and high * step < LARGEST:
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        if count(middle * step) < target:
+            low = middle
+        else:
+            high = middle
+    return min((max(1, low) * step, high * step), key=lambda size: abs(count(size) - target))
 
 
 def multiple(size: float, step: int) -> int:

@@ -134,7 +134,7 @@ def variants(task: str, config: Any, plan: Plan) -> list[Variant]:
     Raises:
         ConfigError: with every network that cannot be.
     """
-    refuse(task, config, plan)
+    _refuse(task, config, plan)
     found: dict[str, Variant] = {}
     for cell in unique(plan.cells):
         mine = (
@@ -155,7 +155,7 @@ def variants(task: str, config: Any, plan: Plan) -> list[Variant]:
     return list(found.values())
 
 
-def refuse(task: str, config: Any, plan: Plan) -> None:
+def _refuse(task: str, config: Any, plan: Plan) -> None:
     """Raises ConfigError for what the task does not have, or what leaves nothing to compare."""
     faults = [
         f"{flag}: {task} has no `model.{setting}`."

@@ -60,20 +60,27 @@ def test_a_network_that_cannot_come_near_is_told() -> None:
     ]
 
 
+@pytest.mark.parametrize("start", [1, 128])
 @pytest.mark.parametrize("step", [1, 4])
 @pytest.mark.parametrize("target", [0, 105, 5_000, 123_456, 10_000_000])
-def test_no_other_size_comes_nearer(target: int, step: int) -> None:
+def test_no_other_size_comes_nearer(target: int, step: int, start: int) -> None:
     def count(size: int) -> int:
         return 7 * size * size + 30 * size + 100
 
     def error(size: int) -> int:
         return abs(count(size) - target)
 
-    size = solve_size(count, target, step)
+    size = solve_size(count, target, start, step)
     assert size % step == 0 and size >= step
     assert error(size) <= error(size + step)
     assert size == step or error(size) <= error(size - step)
 
 
-def test_a_count_that_grows_in_a_line_is_solved_too() -> None:
-    assert solve_size(lambda size: 50 * size + 7, 5_007) == 100
+def test_a_count_that_does_not_grow_ends_the_search() -> None:
+    assert solve_size(lambda size: 7, 100, 128) > 128
+
+
+def test_a_projection_that_an_equal_width_saves_does_not_mislead() -> None:
+    plan = Plan(["transformer"])
+    _, counts, target, notes = solved("translation", plan, data={"units": "word"})
+    assert counts == pytest.approx([target], rel=0.05) and notes == []
