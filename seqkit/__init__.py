@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,11 +27,8 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_ABOVE = Path(__file__).parents[1]
-if (
-    _ABOVE / "pyproject.toml"
-).is_file():  # a checkout, where cli/ and tasks/ stand beside this folder
-    __path__.append(str(_ABOVE))
+if find_spec("seqkit.cli") is None:  # a checkout that is not installed, or hides what is
+    __path__.append(str(Path(__file__).parents[1]))  # cli/ and tasks/ stand beside this folder
 
 __all__ = [
     "Comparison",

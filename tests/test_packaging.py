@@ -72,11 +72,8 @@ def test_importing_seqkit_loads_no_torch() -> None:
         ["--help"],
         ["train", "sentimant"],
         ["train", "ner", "--help"],
-<<<<<<< HEAD
         ["compare", "ner", "--cells", "grr"],
-=======
         ["explain", "nowhere"],
->>>>>>> explain
         ["tasks"],
     ],
 )
