@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from preparing import (
@@ -74,23 +74,25 @@ def joeynmt(setup: Setup, pipeline: Any, parts: Parts, units: int, *options: str
     cut = setup.work / "cut"
     for folder in (cut, setup.work / "joeynmt"):
         folder.mkdir()
+    units_by_id = {number: unit for unit, number in pipeline.codecs["target"].index().items()}
     for name, pairs in parts.items():
         items = [pipeline.encode(pair) for pair in pairs]
-        source = pipeline.codecs["source"]
-        write_lines(cut / f"{name}.en", [cut_text(source, item.src[:-1]) for item in items])
-        target = pipeline.codecs["target"]
-        write_lines(cut / f"{name}.fr", [cut_text(target, item.tgt[1:-1]) for item in items])
-    write_lines(cut / "units", list(pipeline.codecs["target"].index()))
+        write_lines(cut / f"{name}.en", [cut_text(units_by_id, item.src[:-1]) for item in items])
+        write_lines(cut / f"{name}.fr", [cut_text(units_by_id, item.tgt[1:-1]) for item in items])
+    write_lines(cut / "units", list(units_by_id.values()))
     settings = setup.work / "joeynmt.json"
     settings.write_text(json.dumps(their_settings(setup)), encoding="utf-8")
     arguments = ["--settings", settings, "--threads", str(setup.threads), *options]
     return Side(setup, "joeynmt_translation", arguments, units)
 
 
-def cut_text(codec: Any, ids: Sequence[int]) -> str:
-    """Units with a blank between."""
-    names = {number: unit for unit, number in codec.index().items()}
-    return " ".join(names.get(i, "<unk>") for i in ids)
+def cut_text(units_by_id: Mapping[int, str], ids: Sequence[int]) -> str:
+    """Units with a blank between.
+
+    >>> cut_text({4: "▁un", 5: "e"}, [4, 5, 1])
+    '▁un e <unk>'
+    """
+    return " ".join(units_by_id.get(i, "<unk>") for i in ids)
 
 
 def their_settings(setup: Setup) -> dict[str, Any]:
@@ -112,7 +114,7 @@ def their_settings(setup: Setup) -> dict[str, Any]:
             "optimizer": "adam", "learning_rate": training["lr"], "learning_rate_min": 0,
             "clip_grad_norm": training["clip_norm"], "batch_size": training["batch_size"],
             "batch_type": "sentence", "normalization": "tokens", "epochs": 1, "validation_freq": 10**9,
-            "scheduling": "exponential", "decrease_factor": 1.0,
+            "scheduling": "exponential", "decrease_factor": 1.0,  # constant, which has no name of its own
         },
         "testing": {
             "beam_size": SETTINGS["decoding"]["beam_size"], "beam_alpha": 1.0, "batch_size": training["batch_size"],

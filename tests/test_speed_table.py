@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import importlib
 import sys
 from pathlib import Path
@@ -140,6 +141,11 @@ def test_a_measured_row_is_kept_and_the_page_gets_the_table(
     text = page.read_text(encoding="utf-8")
     assert text.startswith("before\n") and text.endswith("after\n") and "old" not in text
     assert bench.speed.table(records) in text
+
+
+def test_what_a_peer_reads_is_cut_and_padded_as_its_examples_say(bench: Benchmarks) -> None:
+    for module in (bench.sentiment_rows, bench.translation_rows):
+        assert doctest.testmod(module) == (0, 1)
 
 
 @pytest.mark.parametrize("cell", ["rnn_tanh", "gru", "lstm"])
