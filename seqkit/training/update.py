@@ -99,10 +99,9 @@ class Updater:
         self.processes = processes
         self.reporter = reporter
         optimizer = build_optimizer(config, pipeline.parameter_groups(config.lr))
-        # Not wrapped for several processes: gradients are added up here, where their parts are known.
-        self.network = accelerator.prepare_model(
-            LossModule(pipeline), evaluation_mode=processes.size > 1
-        )
+        # As for evaluation: without accelerate's own wrapper for several processes. Gradients are added up here, where
+        # their parts are known.
+        self.network = accelerator.prepare_model(LossModule(pipeline), evaluation_mode=True)
         self.optimizer = accelerator.prepare_optimizer(optimizer)
         self.schedule = build_schedule(config, self.optimizer, steps)
         self.average = MovingAverage(pipeline.model, config.ema) if config.ema else None
