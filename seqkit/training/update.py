@@ -120,10 +120,9 @@ class Updater:
         self.processes = processes
         self.reporter = reporter
         optimizer = build_optimizer(config, pipeline.parameter_groups(config.lr))
-        # Not wrapped for several processes: gradients are added up here, where their parts are known.
-        self.network = accelerator.prepare_model(
-            LossModule(pipeline), evaluation_mode=processes.size > 1
-        )
+        # As for evaluation: without accelerate's own wrapper for several processes. Gradients are added up here, where
+        # their parts are known.
+        self.network = accelerator.prepare_model(LossModule(pipeline), evaluation_mode=True)
         # Accelerate's wrapper scales half precision's gradients; on a small network it takes a tenth of each step.
         self.optimizer = (
             accelerator.prepare_optimizer(optimizer) if accelerator.scaler else optimizer
