@@ -7,10 +7,10 @@ import math
 import pytest
 import torch
 
-from seqkit.data.codecs import VocabularyCodec
+from seqkit.data.codecs import VocabularyCodec, unit_names
 from seqkit.data.vocabulary import Vocabulary
 from seqkit.decoding import Hypothesis
-from seqkit.generation import confidence, sentence_prediction, unit_names, with_source_tokens
+from seqkit.generation import confidence, sentence_prediction, with_source_tokens
 
 CODEC = VocabularyCodec(Vocabulary(["le", "chat", "\uffed."]), "joined", lowercase=False)
 ATTENTION = torch.tensor([[0.5, 0.5, 0.0], [0.25, 0.75, 0.0], [1.0, 0.0, 0.0]])
