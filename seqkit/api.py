@@ -514,8 +514,9 @@ def load(
         others: Further run folders.
         device: `auto`, `cpu`, `cuda` or `mps`.
         threads: CPU threads (0: chosen by the size of the network).
-        precision: `float32`, `bf16` or `int8` (see `seqkit.nn.precision`). In fewer bits answers come faster; their
-            last digits then depend on how they are batched, too.
+        precision: `float32`, `bf16` or `int8` (see `seqkit.nn.precision`). In fewer bits answers come faster. How they
+            are batched may then change the last digits of a score, and with them which of two sentences that are as
+            likely is the answer.
         limits: What an input, or a file of a run, may weigh.
 
     >>> import seqkit

@@ -54,9 +54,9 @@ class Int8Linear(nn.Linear):
 def rounded(rows: Tensor) -> tuple[Tensor, Tensor]:
     """(whole numbers, int8 [rows, size]; their unit, float [rows, 1]) of float [rows, size].
 
-    >>> whole, scale = rounded(torch.tensor([[1.0, -2.0], [0.0, 0.0]]))
+    >>> whole, unit = rounded(torch.tensor([[1.0, -4.0], [0.0, 0.0]]))
     >>> whole.tolist()
-    [[64, -127], [0, 0]]
+    [[32, -127], [0, 0]]
     """
     tiny = torch.finfo(rows.dtype).tiny
     scale = rows.abs().amax(dim=1, keepdim=True).div_(LARGEST).clamp_(min=tiny)
