@@ -77,6 +77,10 @@ def lower_precision(model: nn.Module, precision: str) -> None:
         raise ConfigError(f"precision bf16: not on this {device.type}; use float32.")
     if precision == "int8" and device.type != "cpu":
         raise ConfigError(f"precision int8: for cpu, not for {device.type}; use bf16 or float32.")
+    if precision == "int8" and not has_whole_products():
+        raise ConfigError(
+            "precision int8: this processor has no exact product of whole numbers; use float32."
+        )
     if precision == "int8":
         for module in model.modules():
             if isinstance(module, Readout):
@@ -96,3 +100,9 @@ def has_bfloat16(device: torch.device) -> bool:
         return bool(torch.cuda.is_bf16_supported())
     known = device.type == "cpu" and torch._C._has_mkldnn
     return bool(known and torch.ops.mkldnn._is_mkldnn_bf16_supported())
+
+
+def has_whole_products() -> bool:
+    """Whether products of whole numbers are exact on this CPU; without instructions for them (VNNI) sums overflow."""
+    largest = torch.full((64, 64), LARGEST, dtype=torch.int8)
+    return bool((torch._int_mm(largest, largest) == 64 * LARGEST**2).all())

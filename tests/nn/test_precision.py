@@ -9,11 +9,22 @@ from torch import nn
 from seqkit.errors import ConfigError, UnknownNameError
 from seqkit.nn.decoder import Readout
 from seqkit.nn.embedding import TokenEmbedding
-from seqkit.nn.precision import Int8Linear, computing_in, has_bfloat16, lower_precision, rounded
+from seqkit.nn.precision import (
+    Int8Linear,
+    computing_in,
+    has_bfloat16,
+    has_whole_products,
+    lower_precision,
+    rounded,
+)
 
 CPU = torch.device("cpu")
+needs_int8 = pytest.mark.skipif(
+    not has_whole_products(), reason="this processor has no exact product of whole numbers"
+)
 
 
+@needs_int8
 @pytest.mark.parametrize("bias", [True, False])
 def test_a_layer_in_whole_numbers_is_close_to_the_layer_it_stands_for(bias: bool) -> None:
     torch.manual_seed(0)
@@ -25,6 +36,7 @@ def test_a_layer_in_whole_numbers_is_close_to_the_layer_it_stands_for(bias: bool
     assert not torch.equal(whole, exact)
 
 
+@needs_int8
 def test_what_whole_numbers_can_hold_is_computed_exactly() -> None:
     linear = nn.Linear(3, 2)
     with torch.no_grad():
@@ -34,6 +46,7 @@ def test_what_whole_numbers_can_hold_is_computed_exactly() -> None:
     torch.testing.assert_close(outputs, torch.tensor([[254.5, 1016.0], [0.5, 0.0]]))
 
 
+@needs_int8
 def test_a_row_in_whole_numbers_does_not_depend_on_the_others() -> None:
     torch.manual_seed(0)
     layer, row = Int8Linear(nn.Linear(16, 8)), torch.randn(1, 16)
@@ -51,6 +64,7 @@ def test_weights_that_are_no_numbers_stay_none() -> None:
     assert outputs.isnan().tolist() == [[False, True]]
 
 
+@needs_int8
 def test_a_vocabulary_projection_keeps_its_names_and_shares_its_weight() -> None:
     readout = Readout(TokenEmbedding("learned", 50, 16), 16, tied=True)
     before = readout.state_dict()
@@ -81,6 +95,10 @@ def test_a_precision_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatc
         lower_precision(nn.Linear(2, 2), "half")
     with pytest.raises(ConfigError, match="int8: for cpu, not for meta"):
         lower_precision(nn.Linear(2, 2, device="meta"), "int8")
+    overflowing = torch.full((64, 64), 64 * 2**15, dtype=torch.int32)
+    monkeypatch.setattr(torch, "_int_mm", lambda left, right: overflowing)
+    with pytest.raises(ConfigError, match="int8: this processor has no exact product"):
+        lower_precision(nn.Linear(2, 2), "int8")
     monkeypatch.setattr("seqkit.nn.precision.has_bfloat16", lambda device: False)
     with pytest.raises(ConfigError, match="bf16: not on this cpu; use float32"):
         lower_precision(nn.Linear(2, 2), "bf16")
