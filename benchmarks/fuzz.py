@@ -38,7 +38,6 @@ from seqkit.tasks.ner.faults import column_faults
 from seqkit.tasks.ner.reading import read_file, read_tokens
 
 import seqkit
-from seqkit.api import Predictor
 from seqkit.config import from_dict, read_yaml
 from seqkit.data.codecs import PieceCodec, build_codec
 from seqkit.data.label_folders import read_label_archive, read_label_folders
@@ -46,6 +45,7 @@ from seqkit.data.readers import read_parallel, read_table
 from seqkit.data.vectors import read_vectors, words_with_vectors
 from seqkit.errors import DataError, SeqkitError
 from seqkit.files import sha256
+from seqkit.predictor import Predictor
 from seqkit.registry import get_task
 from seqkit.run import CONFIG, FORMAT, MANIFEST, PREPROCESSING
 

@@ -18,8 +18,9 @@ from typing import Any
 
 from fuzz import resident
 
-from seqkit.api import Predictor, load, train_on
+from seqkit.api import train_on
 from seqkit.config import from_dict, merge
+from seqkit.predictor import Predictor, load
 from seqkit.registry import get_task
 from seqkit.task import Splits
 from seqkit.training.report import Reporter

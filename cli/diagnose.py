@@ -19,8 +19,8 @@ def run(argv: Sequence[str]) -> int:
     if options.examples < 1:
         raise ConfigError(f"--examples must be at least 1, got {options.examples}.")
     opened = open_run(options.run)
-    from seqkit.api import load
     from seqkit.diagnosis import draw_flow
+    from seqkit.predictor import load
 
     from .progress import print_table
 

@@ -15,9 +15,10 @@ def run(argv: Sequence[str]) -> int:
     options = _parser().parse_args(argv)
     check_running_flags(options)
     opened = open_run(options.run)
-    from seqkit.api import load, versions
+    from seqkit.predictor import load
     from seqkit.processes import join
     from seqkit.report import Page, write_page
+    from seqkit.versions import versions
 
     from .progress import print_scores, print_table
 

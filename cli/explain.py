@@ -28,7 +28,7 @@ def run(argv: Sequence[str]) -> int:
     opened = open_run(options.run)
     inputs = _inputs(opened, options)
     changes = decoding_changes(options)
-    from seqkit.api import load
+    from seqkit.predictor import load
     from seqkit.report import Page, Section, write_page
 
     predictor = load(opened, *options.ensemble, device=options.device, threads=options.threads)

@@ -37,7 +37,7 @@ def run(argv: Sequence[str]) -> int:
     inputs = _inputs(opened, options)
     batch_size = 1 if _asks_person(options) else options.batch_size
     changes = decoding_changes(options)
-    from seqkit.api import load
+    from seqkit.predictor import load
     from seqkit.processes import join
 
     processes = join()

@@ -21,9 +21,10 @@ from seqkit.errors import (
 )
 
 if TYPE_CHECKING:
-    from seqkit.api import Predictor, Trained, load, resume, train
+    from seqkit.api import Trained, resume, train
     from seqkit.comparison.compare import Comparison, compare, compare_runs
     from seqkit.prediction import Prediction
+    from seqkit.predictor import Predictor, load
 
 __version__ = "0.1.0"
 
@@ -53,9 +54,9 @@ _LAZY = {
     "Comparison": "comparison.compare",
     "compare": "comparison.compare",
     "compare_runs": "comparison.compare",
-    "Predictor": "api",
+    "Predictor": "predictor",
     "Trained": "api",
-    "load": "api",
+    "load": "predictor",
     "resume": "api",
     "train": "api",
     "Prediction": "prediction",

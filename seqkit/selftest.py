@@ -42,8 +42,9 @@ def installed() -> dict[str, str]:
 
 def trial(name: str) -> str:
     """Trains a task on a few examples of its sample, loads the run and lets it answer; what went wrong, if anything."""
-    from seqkit.api import load, train_on
+    from seqkit.api import train_on
     from seqkit.config import from_dict
+    from seqkit.predictor import load
     from seqkit.task import Splits
 
     try:

@@ -22,7 +22,6 @@ from seqkit.tasks.ner.reading import read_file
 from seqkit.tasks.ner.tokenising import iter_tokens
 
 import seqkit
-from seqkit.api import Predictor
 from seqkit.config import read_yaml
 from seqkit.data.codecs import build_codec
 from seqkit.data.label_folders import read_label_archive
@@ -33,6 +32,7 @@ from seqkit.errors import SeqkitError
 from seqkit.metrics import cider_d, corpus_bleu, rouge_l, tokenize_caption
 from seqkit.metrics.classification import classification_scores
 from seqkit.metrics.translation import translation_scores
+from seqkit.predictor import Predictor
 
 from .untrusted import KEPT
 

@@ -83,7 +83,7 @@ def test_help_and_usage_errors_load_no_torch(argv: list[str]) -> None:
 
 
 def test_what_answers_loads_nothing_that_draws() -> None:
-    loaded = loaded_after("import seqkit.api, seqkit.tasks.sentiment.pipeline")
+    loaded = loaded_after("import seqkit.predictor, seqkit.tasks.sentiment.pipeline")
     assert "seqkit.report.parts" in loaded
     assert loaded.isdisjoint({"matplotlib", "PIL", "seqkit.report.page", "seqkit.explaining"})
 

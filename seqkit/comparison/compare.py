@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from seqkit.api import fingerprint, prepare, read_again
+from seqkit.api import fingerprint, prepare
 from seqkit.comparison.budget import equal_parameters
 from seqkit.comparison.folder import ANSWERS, PAGE, TABLE, open_folder
 from seqkit.comparison.measuring import Measured, measure, sum_of
@@ -18,6 +18,7 @@ from seqkit.comparison.series import Series
 from seqkit.comparison.table import Row, make_rows, verdict, write_csv
 from seqkit.config import to_dict
 from seqkit.errors import ConfigError, DataError
+from seqkit.predictor import read_again
 from seqkit.report import write_page
 from seqkit.run import Run, next_run_name, open_run
 from seqkit.task import Splits, Task

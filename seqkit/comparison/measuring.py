@@ -12,13 +12,14 @@ from typing import Any
 
 import numpy
 
-from seqkit.api import Predictor, fingerprint, load
+from seqkit.api import fingerprint
 from seqkit.comparison.memory import training_memory
 from seqkit.errors import RunError
 from seqkit.files import read_json, sha256, write_text
 from seqkit.metrics.bootstrap import SAMPLES, Array, draws
 from seqkit.pipeline import Pipeline
 from seqkit.prediction import Prediction
+from seqkit.predictor import Predictor, load
 from seqkit.run import HISTORY, Run, open_run
 from seqkit.task import Splits
 
