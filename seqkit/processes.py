@@ -20,7 +20,6 @@ from typing import Any, TypeVar
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
-from torch.distributed.rendezvous import rendezvous
 
 from seqkit import launch
 from seqkit.errors import SeqkitError
@@ -171,6 +170,8 @@ def join() -> Processes:
 
 def _connect() -> None:
     """Makes the group of all processes: Gloo carries tensors on the CPU, NCCL those on GPUs."""
+    from torch.distributed.rendezvous import rendezvous  # not in every build of torch
+
     backends = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
     with _contact():
         store, rank, size = next(rendezvous("env://", timeout=MEETING))

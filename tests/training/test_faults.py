@@ -164,7 +164,7 @@ def test_a_training_goes_on_with_the_batches_that_fit(tmp_path: Path) -> None:
     sizes = limit_memory(again, 20)
     snapshot = training.snapshot()
     restore_network(again.model, snapshot)
-    assert snapshot["updater"]["fitting"] > 20
+    assert snapshot["processes"][0]["fitting"] > 20
     training, listener = trainer(again, tmp_path)
     snapshot["state"]["epoch"] = 1
     training.fit(SPLITS.train, SPLITS.dev, snapshot)
