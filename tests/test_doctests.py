@@ -13,6 +13,10 @@ import seqkit.tasks
 import seqkit
 
 
+EXTRAS = {"seqkit.nn.compiled": "numba"}
+"""What a module needs that is not always installed."""
+
+
 def modules() -> Iterator[str]:
     yield "seqkit"
     for package in (seqkit, seqkit.tasks):
@@ -23,6 +27,8 @@ def modules() -> Iterator[str]:
 
 @pytest.mark.parametrize("name", sorted(set(modules())))
 def test_the_examples_of(name: str) -> None:
+    if name in EXTRAS:
+        pytest.importorskip(EXTRAS[name], reason="an extra that is not installed")
     results = doctest.testmod(importlib.import_module(name))
     assert results.failed == 0
 

@@ -69,7 +69,7 @@ def test_a_full_beam_is_exhaustive_search_under_all_rules(
 
     model = ToyModel(seed, vocab_size=8)
     options = DecodingOptions(
-        beam_size=2_000,
+        beam_size=1_000,
         nbest=20,
         max_len=4,
         min_len=min_len,
