@@ -57,11 +57,7 @@ def blocks(page: Path) -> list[Block]:
 
 
 def seqkit_arguments(command: list[str]) -> list[str] | None:
-    """What follows `seqkit` or `-m seqkit` in a command; None where it calls something else.
-
-    >>> seqkit_arguments(["torchrun", "--nnodes", "2", "-m", "seqkit", "train", "ner"])
-    ['train', 'ner']
-    """
+    """What follows `seqkit` or `-m seqkit` in a command; None where it calls something else."""
     for at, word in enumerate(command):
         if word == "seqkit" or word.endswith("/seqkit"):
             return command[at + 1 :] if at == 0 or command[at - 1] == "-m" else None
