@@ -54,5 +54,7 @@ class RecallPipeline(Pipeline):
         ]
 
     def score(self, examples, predictions):
-        right = sum(text[0] == answer.output for text, answer in zip(examples, predictions))
+        right = sum(
+            text[0] == answer.output for text, answer in zip(examples, predictions, strict=True)
+        )
         return Scores({"accuracy": right / len(examples)}, f"accuracy over {len(examples)} texts")
