@@ -195,7 +195,7 @@ def _resumed(
     run: Run, read: Callable[[], Splits[Any]], reporter: Reporter, processes: Processes
 ) -> Trained:
     """Goes on with a training that was stopped."""
-    from seqkit.training.checkpoint import read_checkpoint
+    from seqkit.training.checkpoint import LAYOUT, read_checkpoint
     from seqkit.training.loop import restore_network
 
     task, config, path = run.task, run.config, run.path
@@ -205,6 +205,10 @@ def _resumed(
             f"{path}: its training has ended; to train on, start another from it with `training.start_from`."
             if run.metrics()
             else f"{path}: has no checkpoint to go on from; train again."
+        )
+    if checkpoint.get("layout") != LAYOUT:
+        raise RunError(
+            f"{path}: its checkpoint is of another version of seqkit; go on with that one, or train again."
         )
     splits = read()
     if fingerprint(splits) != checkpoint["fingerprint"]:

@@ -12,7 +12,6 @@ import seqkit.tasks
 
 import seqkit
 
-
 EXTRAS = {"seqkit.nn.compiled": "numba"}
 """What a module needs that is not always installed."""
 

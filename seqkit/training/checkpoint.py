@@ -20,6 +20,9 @@ from seqkit.weights import read_tensors, save_tensors
 KEPT = 2
 """Checkpoints that a run keeps."""
 
+LAYOUT = 2
+"""Version of what a trainer keeps in them. A training goes on with its own only; a finished run loads for ever."""
+
 
 def save_checkpoint(folder: Path, step: int, tree: Any) -> None:
     """Writes nested values with tensors among them, and removes all checkpoints but the last.

@@ -27,7 +27,7 @@ from seqkit.run import CHECKPOINTS, CURVES, FAULTS, FLOW, TENSORBOARD, WEIGHTS, 
 from seqkit.settings import TrainingConfig
 from seqkit.training.acceleration import build_accelerator
 from seqkit.training.averaging import State, copied_state, mean_state
-from seqkit.training.checkpoint import save_checkpoint
+from seqkit.training.checkpoint import LAYOUT, save_checkpoint
 from seqkit.training.faults import IN_A_ROW, SPIKE, advice, write_aside
 from seqkit.training.interruption import Interrupted, Interruption
 from seqkit.training.randomness import draw_apart, random_states, set_random_states
@@ -139,6 +139,7 @@ class Trainer:
         """All that changes while training, as nested values and tensors."""
         model = self.pipeline.model
         return {
+            "layout": LAYOUT,
             "fingerprint": self.fingerprint,
             "threads": torch.get_num_threads(),
             "state": asdict(self.state),

@@ -244,3 +244,13 @@ def test_an_altered_checkpoint_is_said_and_the_one_before_used(tmp_path: Path) -
     assert newest.name in watcher.notes[0]
     assert watcher.notes[1] == "Going on after step 2."
     assert result(tmp_path / "run") == result(whole.path)
+
+
+def test_a_checkpoint_of_another_version_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as older:
+        older.setattr("seqkit.training.loop.LAYOUT", 1)
+        stop(tmp_path / "run", Killer(5), training={"checkpoint_steps": 1})
+    with pytest.raises(seqkit.RunError, match="of another version of seqkit"):
+        seqkit.resume(tmp_path / "run")
