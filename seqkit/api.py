@@ -17,6 +17,7 @@ from seqkit.config import from_dict, merge, nest, read_yaml
 from seqkit.curves import draw_curves
 from seqkit.errors import ConfigError, DataError, RunError
 from seqkit.kept import update_digest
+from seqkit.nn.recurrent import set_kernel
 from seqkit.pipeline import Pipeline
 from seqkit.predicting import compute_features
 from seqkit.processes import Processes, join
@@ -238,6 +239,7 @@ def _trained(
 
     training = pipeline.config.training
     train_set, dev = splits.get("train"), splits.get("dev")
+    set_kernel(pipeline.model, training.kernel)
     keep_memory()
     pinned = checkpoint.get("threads", 0) if checkpoint else 0  # others would round otherwise
     threads = choose_threads(pinned or training.threads, pipeline.config.model.hidden_size)

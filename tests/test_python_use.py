@@ -94,3 +94,17 @@ def test_every_cell_trains_and_answers(cell: str, tmp_path: Path) -> None:
     trained = seqkit.train("sentiment", out=tmp_path / cell, **settings)
     assert 0.3 < trained.metrics["scores"]["test"]["accuracy"] <= 1
     assert seqkit.load(trained.path).predict("A superb film.").output in ("positive", "negative")
+
+
+def test_recurrent_layers_train_by_the_kernel_asked_for(tmp_path: Path) -> None:
+    settings = {**TINY, "training": {"epochs": 1, "kernel": "torch"}}
+    asked = seqkit.train("sentiment", out=tmp_path / "torch", **settings)
+    usual = seqkit.train("sentiment", out=tmp_path / "auto", **TINY | {"training": {"epochs": 1}})
+    losses = [
+        float((run.path / "history.csv").read_text(encoding="utf-8").splitlines()[1].split(",")[2])
+        for run in (asked, usual)
+    ]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-3)
+    settings = {"model": {"cell": "gru"}, "training": {"epochs": 1, "kernel": "padded"}}
+    with pytest.raises(ConfigError, match="`padded` is for lstm"):
+        seqkit.train("sentiment", out=tmp_path / "gru", **settings)

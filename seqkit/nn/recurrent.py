@@ -350,3 +350,15 @@ def walks(kernel: str) -> Mapping[str, Kernel]:
     from seqkit.nn import compiled  # numba takes a while
 
     return compiled.BY_MODE
+
+
+def set_kernel(network: nn.Module, kernel: str) -> None:
+    """Has all recurrent layers of a network computed by one of `kernels.KERNELS`.
+
+    Raises:
+        UnknownNameError, ConfigError: if one of them cannot be, see `check_kernel`.
+    """
+    for part in network.modules():
+        if isinstance(part, Recurrent):
+            check_kernel(kernel, part.cell.name)
+            part.kernel = kernel

@@ -13,7 +13,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from seqkit.errors import ConfigError, ShapeError, UnknownNameError
 from seqkit.nn.cells import CELLS, State
-from seqkit.nn.recurrent import Recurrent
+from seqkit.nn.recurrent import Recurrent, set_kernel
 
 INPUT, HIDDEN = 3, 4
 LENGTHS = [4, 6, 1, 3]
@@ -275,3 +275,14 @@ def test_shapes_that_do_not_fit_are_told_with_both_shapes() -> None:
         layer(inputs, torch.tensor([6, 2]))
     with pytest.raises(ShapeError, match=r"2 tensors of \[1, 2, 4\], got \[\[1, 2, 4\]\]"):
         layer(inputs, None, (torch.zeros(1, 2, HIDDEN),))
+
+
+def test_a_kernel_is_set_for_every_layer_of_a_network() -> None:
+    network = nn.ModuleList([Recurrent("lstm", 2, 3), nn.Sequential(Recurrent("lstm", 2, 3))])
+    set_kernel(network, "padded")
+    layers = [part for part in network.modules() if isinstance(part, Recurrent)]
+    assert [layer.kernel for layer in layers] == ["padded", "padded"]
+    with pytest.raises(UnknownNameError, match="kernel"):
+        set_kernel(network, "fast")
+    with pytest.raises(ConfigError, match="`padded` is for lstm"):
+        set_kernel(Recurrent("gru", 2, 3), "padded")
