@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -25,9 +25,7 @@ def vector_size(path: Path) -> int:
     """
     for line in iter_lines(path):
         fields = line.rstrip().split(" ")
-        if len(fields) == 2 and all(
-            f.isdigit() for f in fields
-        ):  # fastText: a line of counts first
+        if _are_counts(fields):
             return int(fields[1])
         if len(fields) > 2:
             return len(fields) - 1
@@ -35,6 +33,12 @@ def vector_size(path: Path) -> int:
     raise DataError(
         f"{path}: line 1: not a vector, which is a word and its numbers, separated by spaces."
     )
+
+
+def _are_counts(fields: Sequence[str]) -> bool:
+    """Whether a line holds how many words there are and how many numbers each has, as fastText begins."""
+    numbers = [int(field) for field in fields if field.isdecimal() and len(field) < 10]
+    return len(fields) == len(numbers) == 2 and numbers[1] > 0
 
 
 def words_with_vectors(path: Path, words: Iterable[str]) -> list[str]:
@@ -70,11 +74,12 @@ def read_vectors(path: Path, words: Mapping[str, int]) -> tuple[Tensor, Tensor]:
         if word not in wanted or word in found or (number == 1 and rest.isdigit()):
             continue
         try:
-            vector = np.array(rest.split(" "), dtype=np.float32)
+            with np.errstate(over="ignore"):
+                vector = np.array(rest.split(" "), dtype=np.float32)
         except ValueError:
-            raise DataError(
-                f"{path}: line {number}: not a vector of numbers after {word!r}."
-            ) from None
+            vector = np.array([np.nan])
+        if not np.isfinite(vector).all():
+            raise DataError(f"{path}: line {number}: not a vector of numbers after {word!r}.")
         if len(vector) != size:
             raise DataError(
                 f"{path}: line {number}: {len(vector)} numbers after {word!r}, expected {size}."

@@ -7,6 +7,7 @@ Each gives, for every split, its pictures with all their captions. Faults of a f
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -121,7 +122,7 @@ def _gathered(rows: Iterable[Row], folder: Path, source: Path) -> Splits:
 def _check_pictures(names: Collection[str], folder: Path, source: Path) -> None:
     """One look at each folder, instead of one at each of many thousand files."""
     parents = {(folder / name).parent for name in names}
-    there = {file for parent in parents if parent.is_dir() for file in parent.iterdir()}
+    there = {file for parent in parents if os.path.isdir(parent) for file in parent.iterdir()}
     missing = [name for name in names if folder / name not in there]
     if missing:
         first = ", ".join(islice(missing, _NUM_NAMED))
@@ -204,6 +205,8 @@ def _json_document(path: Path) -> Mapping[str, Any] | None:
         if error.msg == "Extra data":
             return None  # one object a line: a table
         raise DataError(f"{path}: line {error.lineno}: not valid JSON ({error.msg}).") from None
+    except (ValueError, RecursionError) as error:  # too many digits, too many brackets
+        raise DataError(f"{path}: not valid JSON ({error}).") from None
     is_document = isinstance(document, dict) and isinstance(document.get("images"), list)
     return document if is_document else None
 
@@ -218,7 +221,7 @@ def _coco_rows(path: Path, document: Mapping[str, Any]) -> Iterator[Row]:
         where = f"{path}: annotations[{number}]"
         image_id = _field(annotation, "image_id", (int, str), where)
         if image_id not in names:
-            raise DataError(f"{where}: no image has the id {image_id!r}.")
+            raise DataError(f"{where}: no image has the id {image_id!r:.60}.")
         yield split, names[image_id], _field(annotation, "caption", (str,), where), where
 
 

@@ -72,13 +72,16 @@ def test_a_line_with_another_number_of_values_is_named(glove: Path) -> None:
         read_vectors(glove, {"cat": 4})
 
 
-def test_a_line_with_something_else_than_numbers_is_named(glove: Path) -> None:
-    glove.write_text("the 1 2 3\ncat 1 x 3\n", encoding="utf-8")
+@pytest.mark.parametrize("value", ["x", "nan", "1e400"])
+def test_a_line_with_something_else_than_numbers_is_named(glove: Path, value: str) -> None:
+    glove.write_text(f"the 1 2 3\ncat 1 {value} 3\n", encoding="utf-8")
     with pytest.raises(DataError, match=r"line 2: not a vector of numbers after 'cat'"):
         read_vectors(glove, {"cat": 4})
 
 
-@pytest.mark.parametrize("content", ["word\n", "the\t1\t2\n", "\n", "one 1\n"])
+@pytest.mark.parametrize(
+    "content", ["word\n", "the\t1\t2\n", "\n", "one 1\n", "5 0\n", f"5 {'9' * 5000}\n", "5 ²\n"]
+)
 def test_a_file_without_vectors_is_named(glove: Path, content: str) -> None:
     glove.write_text(content, encoding="utf-8")
     with pytest.raises(DataError, match=r"vectors\.txt: line 1: not a vector"):

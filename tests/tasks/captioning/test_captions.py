@@ -163,7 +163,14 @@ def test_pictures_may_lie_in_a_folder_of_their_own(folder: Path, tmp_path: Path)
         ("captions.csv", "picture,caption,split\na.jpg,x,tset\n", "unknown split 'tset'"),
         ("captions.csv", "picture,caption,split\na.jpg,x,dev\na.jpg,y,test\n", "dev and test"),
         ("captions.csv", "image,caption\na.jpg,x\n", "no column 'picture'"),
+        (
+            "captions.csv",
+            f"picture,caption\n{'a' * 5000}/b.jpg,x\n",
+            "does not exist|no such|missing",
+        ),
         ("captions.json", '{"images": [\n{"id": 1,, ]}', "line 2: not valid JSON"),
+        ("captions.json", '{"images": [{"id": ' + "9" * 5000 + "}]}", "not valid JSON"),
+        ("captions.json", "[" * 100_000, "not valid JSON"),
         ("captions_x.json", '{"images": [{"id": 1}], "annotations": []}', "'file_name'"),
         (
             "captions_x.json",
