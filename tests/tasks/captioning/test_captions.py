@@ -166,7 +166,7 @@ def test_pictures_may_lie_in_a_folder_of_their_own(folder: Path, tmp_path: Path)
         (
             "captions.csv",
             f"picture,caption\n{'a' * 5000}/b.jpg,x\n",
-            "does not exist|no such|missing",
+            "1 of the pictures are not in",
         ),
         ("captions.json", '{"images": [\n{"id": 1,, ]}', "line 2: not valid JSON"),
         ("captions.json", '{"images": [{"id": ' + "9" * 5000 + "}]}", "not valid JSON"),
