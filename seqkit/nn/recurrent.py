@@ -178,13 +178,11 @@ class Recurrent(nn.RNNBase):
         if lengths is not None and bool((lengths == inputs.size(1)).all()):
             lengths = None
         batch, max_len, _ = inputs.shape
-        if self.observer is not None:
-            full = torch.full((batch,), max_len) if lengths is None else lengths
-            return self._by_layer(partial(self._run_observed, self.observer, full), inputs, state)
         kernel = self._kernel_for(inputs, lengths, state)
-        if kernel == "padded":
+        if kernel in ("observed", "padded"):
             full = torch.full((batch,), max_len) if lengths is None else lengths
-            return self._by_layer(partial(self._run_padded, full), inputs, state)
+            run = self._run_observed if kernel == "observed" else self._run_padded
+            return self._by_layer(partial(run, full), inputs, state)
         if kernel in ("own", "compiled"):
             layout = rectangle(batch, max_len) if lengths is None else Ragged.of(lengths, max_len)
             return self._by_layer(partial(self._run_own, walks(kernel), layout), inputs, state)
@@ -193,11 +191,14 @@ class Recurrent(nn.RNNBase):
         return self._run_torch(lengths, None, inputs, state)
 
     def _kernel_for(self, inputs: Tensor, lengths: Tensor | None, state: State) -> str:
-        """The kernel asked for, or the fastest one; another where it cannot run these rows or weights."""
+        """`observed` where somebody watches; else the kernel asked for, or the fastest one; another where it cannot run
+        these rows or weights."""
+        if self.observer is not None:
+            return "observed"
         kernel = self.kernel
         if kernel == "auto":
             kernel = fastest_kernel(self.cell.name, inputs, lengths, state)
-        if kernel == "padded" and not starts_from_zero(state):
+        elif kernel == "padded" and not starts_from_zero(state):
             return "torch"
         weight = next(self.parameters())
         return "own" if kernel == "compiled" and not compiles_for(weight) else kernel
@@ -257,11 +258,12 @@ class Recurrent(nn.RNNBase):
         return joined, tuple(part.index_select(1, back) for part in final)
 
     def _run_observed(
-        self, observer: Observer, lengths: Tensor, layer: int, inputs: Tensor, state: State
+        self, lengths: Tensor, layer: int, inputs: Tensor, state: State
     ) -> tuple[Tensor, State]:
         """A layer by `observed.py`; `state` is that layer's, [num_directions, batch, hidden_size]."""
+        assert self.observer is not None
         weights = self._weights_of(layer)
-        return run_observed(observer, self.cell, layer, inputs, lengths, state, weights)
+        return run_observed(self.observer, self.cell, layer, inputs, lengths, state, weights)
 
     def _run_padded(
         self, lengths: Tensor, layer: int, inputs: Tensor, state: State
