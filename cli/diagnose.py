@@ -10,7 +10,7 @@ from seqkit.errors import ConfigError
 from seqkit.files import write_text
 from seqkit.run import FLOW, open_run
 
-from .flags import PlainParser
+from .flags import PlainParser, add_device_flags
 
 
 def run(argv: Sequence[str]) -> int:
@@ -56,8 +56,5 @@ def _parser() -> PlainParser:
     parser.add_argument("--examples", type=int, default=64, metavar="N", help=about)
     about = "folder of diagnosis.json and gradient_flow.png (default: RUN)"
     parser.add_argument("--output", metavar="FOLDER", help=about)
-    parser.add_argument(
-        "--device", choices=("auto", "cpu", "cuda", "mps"), default="auto", help="where to compute"
-    )
-    parser.add_argument("--threads", type=int, default=0, metavar="N", help="CPU threads")
+    add_device_flags(parser)
     return parser

@@ -53,12 +53,7 @@ def add_running_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--batch-size", type=int, default=32, metavar="N", help=about)
     about = "further run to average with; may be repeated"
     parser.add_argument("--ensemble", action="append", default=[], metavar="RUN", help=about)
-    about = "where to compute (default: auto)"
-    parser.add_argument(
-        "--device", choices=("auto", "cpu", "cuda", "mps"), default="auto", help=about
-    )
-    about = "CPU threads (default: chosen by the size of the network)"
-    parser.add_argument("--threads", type=int, default=0, metavar="N", help=about)
+    add_device_flags(parser)
     about = "what to compute in; fewer bits are faster (default: float32)"
     kinds = ("float32", "bf16", "int8")
     parser.add_argument("--precision", choices=kinds, default="float32", help=about)
@@ -67,6 +62,16 @@ def add_running_flags(parser: argparse.ArgumentParser) -> None:
     )
     for name, about in field_docs(DecodingOptions).items():
         group.add_argument(f"--decoding.{name}", type=yaml.safe_load, metavar="VALUE", help=about)
+
+
+def add_device_flags(parser: argparse.ArgumentParser) -> None:
+    """Adds the flags that tell where a network runs."""
+    about = "where to compute (default: auto)"
+    parser.add_argument(
+        "--device", choices=("auto", "cpu", "cuda", "mps"), default="auto", help=about
+    )
+    about = "CPU threads (default: chosen by the size of the network)"
+    parser.add_argument("--threads", type=int, default=0, metavar="N", help=about)
 
 
 def add_limit_flags(parser: argparse.ArgumentParser) -> None:
