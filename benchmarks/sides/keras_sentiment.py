@@ -10,19 +10,12 @@ os.environ["KERAS_BACKEND"] = "tensorflow"
 import keras
 import numpy as np
 import tensorflow as tf
-from talking import work
+from talking import classifier_options, work
 
 
 def main() -> None:
     """Trains until nothing more is asked for."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--batches", required=True, help=".npz of ids and labels, train and dev")
-    parser.add_argument("--layer", choices=["SimpleRNN", "LSTM"], required=True)
-    parser.add_argument("--bidirectional", action="store_true")
-    for name in ("vocab-size", "emb-size", "hidden-size", "batch-size", "threads"):
-        parser.add_argument(f"--{name}", type=int, required=True)
-    parser.add_argument("--lr", type=float, required=True)
-    options = parser.parse_args()
+    options = classifier_options(__doc__)
     tf.config.threading.set_intra_op_parallelism_threads(options.threads)
     tf.config.threading.set_inter_op_parallelism_threads(options.threads)
     data = np.load(options.batches)

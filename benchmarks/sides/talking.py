@@ -5,6 +5,7 @@ It needs nothing but Python, since each peer's own Python runs it. What librarie
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import sys
@@ -35,3 +36,15 @@ def work(once: Callable[[], Any], quality: Callable[[], float] | None = None, **
         once()
         seconds = time.perf_counter() - began
         tell(seconds=seconds, quality=quality() if quality else None)
+
+
+def classifier_options(about: str | None) -> argparse.Namespace:
+    """What a side that trains a recurrent classifier is started with."""
+    parser = argparse.ArgumentParser(description=about)
+    parser.add_argument("--batches", required=True, help=".npz of ids and labels, train and dev")
+    parser.add_argument("--layer", choices=["SimpleRNN", "LSTM"], required=True)
+    parser.add_argument("--bidirectional", action="store_true")
+    for name in ("vocab-size", "emb-size", "hidden-size", "batch-size", "threads"):
+        parser.add_argument(f"--{name}", type=int, required=True)
+    parser.add_argument("--lr", type=float, required=True)
+    return parser.parse_args()

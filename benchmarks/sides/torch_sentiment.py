@@ -6,7 +6,7 @@ import argparse
 
 import numpy as np
 import torch
-from talking import work
+from talking import classifier_options, work
 from torch import Tensor, nn
 
 
@@ -33,14 +33,7 @@ class Classifier(nn.Module):
 
 def main() -> None:
     """Trains until nothing more is asked for."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--batches", required=True, help=".npz of ids and labels, train and dev")
-    parser.add_argument("--layer", choices=["SimpleRNN", "LSTM"], required=True)
-    parser.add_argument("--bidirectional", action="store_true")
-    for name in ("vocab-size", "emb-size", "hidden-size", "batch-size", "threads"):
-        parser.add_argument(f"--{name}", type=int, required=True)
-    parser.add_argument("--lr", type=float, required=True)
-    options = parser.parse_args()
+    options = classifier_options(__doc__)
     torch.set_num_threads(options.threads)
     torch.manual_seed(1)
     data = {name: torch.from_numpy(array) for name, array in np.load(options.batches).items()}
