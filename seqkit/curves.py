@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from seqkit.files import replacing
+from seqkit.report.palette import PLOTTED
 
-TRAIN, DEV, METRIC, RATE = "#0072b2", "#d55e00", "#009e73", "#cc79a7"
-"""Colours that colour-blind readers tell apart (Okabe & Ito 2008)."""
-
+TRAIN, DEV, METRIC, RATE = PLOTTED[:4]
 
 SHARE = 20
 """Training goes on this many times as long as the last drawing took before the next one."""

@@ -8,9 +8,7 @@ from pathlib import Path
 from seqkit.diagnosis.flow import TINY, Flow
 from seqkit.diagnosis.verdict import VANISHED
 from seqkit.files import replacing
-
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
-"""Told apart by colour-blind readers (Okabe & Ito 2008)."""
+from seqkit.report.palette import PLOTTED
 
 
 def draw_flow(flows: Sequence[Flow], path: Path) -> None:
@@ -22,7 +20,7 @@ def draw_flow(flows: Sequence[Flow], path: Path) -> None:
     carried, total = figure.subplots(1, 2, sharey=True)
     for at, flow in enumerate(flows):
         style = {
-            "color": COLOURS[at % len(COLOURS)],
+            "color": PLOTTED[at % len(PLOTTED)],
             "linestyle": "--" if "backwards" in flow.layer else "-",
         }
         label = f"{flow.layer} ({flow.cell}): {flow.rate:.3g} a step"

@@ -28,6 +28,8 @@ DARK = {
 }
 LINES = ("plus", "minus", "third", "fourth")
 """Colours of a plot's lines, in order."""
+PLOTTED = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
+"""Colours of lines in the pictures of a run, on white, which colour-blind readers tell apart (Okabe & Ito 2008)."""
 DEEPEST = 0.55
 """Share of the colour in the strongest shade; the rest is paper."""
 
