@@ -10,16 +10,10 @@ import pytest
 from seqkit.cli.main import main
 from seqkit.cli.progress import ConsoleReporter
 
+from .test_end_to_end import answered
 from .toy import install
 
 QUICK = ["--training.epochs", "1", "--seeds", "1"]
-
-
-def printed(capsys: pytest.CaptureFixture[str], *argv: str | Path) -> str:
-    """What a command that must succeed prints."""
-    capsys.readouterr()
-    assert main([str(word) for word in argv]) == 0
-    return capsys.readouterr().out
 
 
 def refused(capsys: pytest.CaptureFixture[str], *argv: str | Path) -> str:
@@ -37,8 +31,8 @@ def test_cells_are_compared_on_a_file(tmp_path: Path, capsys: pytest.CaptureFixt
         for i in range(80)
     ]
     (tmp_path / "reviews.csv").write_text("text,label\n" + "\n".join(rows) + "\n", encoding="utf-8")
-    out = printed(capsys, "compare", "sentiment", "--data", tmp_path / "reviews.csv", "--out", tmp_path / "out", *QUICK,
-                  "--cells", "gru, transformer", "--directions", "1,2", "--model.hidden-size", "16")  # fmt: skip
+    out = answered(capsys, "compare", "sentiment", "--data", tmp_path / "reviews.csv", "--out", tmp_path / "out",
+                   *QUICK, "--cells", "gru, transformer", "--directions", "1,2", "--model.hidden-size", "16")  # fmt: skip
     assert "[1/3] gru-uni-lr0.001-seed1" in out and "[3/3] transformer-lr0.001-seed1" in out
     assert "epoch 1/1" in out and "p against best" in out and "has the highest accuracy" in out
     assert f"Comparison: {tmp_path / 'out'}" in out
@@ -51,12 +45,12 @@ def test_runs_are_compared_and_told_by_their_folders(
     install(monkeypatch)
     runs = [tmp_path / name for name in ("first", "second")]
     for run, cell in zip(runs, ("gru", "lstm"), strict=True):
-        printed(
+        answered(
             capsys, "train", "toy", "--out", run, "--model.cell", cell, "--training.epochs", "1"
         )
-    out = printed(capsys, "compare", *runs, "--out", tmp_path / "both")
+    out = answered(capsys, "compare", *runs, "--out", tmp_path / "both")
     assert all(f" {run.name} " in out for run in runs)
-    assert printed(capsys, "compare", *runs, "--out", tmp_path / "both", "--quiet").strip() == str(
+    assert answered(capsys, "compare", *runs, "--out", tmp_path / "both", "--quiet").strip() == str(
         tmp_path / "both"
     )
     assert "a comparison with other runs" in refused(
@@ -81,7 +75,7 @@ def test_a_comparison_that_is_stopped_tells_how_it_goes_on(
     assert capsys.readouterr().err == (
         f"\nseqkit: Stopped. What is trained is kept; go on by the same command with --out {tmp_path / 'out'}\n"
     )
-    assert "Going on after step 1" in printed(capsys, *command)
+    assert "Going on after step 1" in answered(capsys, *command)
 
 
 @pytest.mark.parametrize(
@@ -112,6 +106,6 @@ def test_a_mistake_is_said_before_anything_trains(
 
 
 def test_help_tells_both_ways_to_compare(capsys: pytest.CaptureFixture[str]) -> None:
-    assert "seqkit compare RUN RUN" in printed(capsys, "compare", "--help")
-    text = printed(capsys, "compare", "sentiment", "--help")
+    assert "seqkit compare RUN RUN" in answered(capsys, "compare", "--help")
+    text = answered(capsys, "compare", "sentiment", "--help")
     assert "--lrs LR,LR" in text and "--training.batch_size" in text

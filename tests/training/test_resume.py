@@ -129,14 +129,19 @@ def shortened(splits: Splits[Any]) -> Splits[Any]:
     return Splits(splits.train[:120], splits.dev[:20], splits.test[:20], splits.source)
 
 
+def take_short_sample(task: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Has a task, instead of the toy that hides it, read the beginning of its sample."""
+    monkeypatch.undo()
+    kind = type(get_task(task))
+    whole_sample = kind.read
+    monkeypatch.setattr(kind, "read", lambda *a: shortened(whole_sample(*a)))
+
+
 @pytest.mark.parametrize("task", TASKS)
 def test_every_task_goes_on_as_if_nothing_had_happened(
     task: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.undo()  # the toy hides the tasks
-    kind = type(get_task(task))
-    whole_sample = kind.read
-    monkeypatch.setattr(kind, "read", lambda *a: shortened(whole_sample(*a)))
+    take_short_sample(task, monkeypatch)
     options = {**TASKS[task]}
     training = {"epochs": 2, "checkpoint_steps": 3, "batch_size": 20, "device": "cpu"}
     options["training"] = {**training, **options.get("training", {})}
