@@ -31,8 +31,10 @@ def test_cells_are_compared_on_a_file(tmp_path: Path, capsys: pytest.CaptureFixt
         for i in range(80)
     ]
     (tmp_path / "reviews.csv").write_text("text,label\n" + "\n".join(rows) + "\n", encoding="utf-8")
-    out = answered(capsys, "compare", "sentiment", "--data", tmp_path / "reviews.csv", "--out", tmp_path / "out",
-                   *QUICK, "--cells", "gru, transformer", "--directions", "1,2", "--model.hidden-size", "16")  # fmt: skip
+    out = answered(
+        capsys, "compare", "sentiment", "--data", tmp_path / "reviews.csv", "--out", tmp_path / "out", *QUICK,
+        "--cells", "gru, transformer", "--directions", "1,2", "--model.hidden-size", "16",
+    )  # fmt: skip
     assert "[1/3] gru-uni-lr0.001-seed1" in out and "[3/3] transformer-lr0.001-seed1" in out
     assert "epoch 1/1" in out and "p against best" in out and "has the highest accuracy" in out
     assert f"Comparison: {tmp_path / 'out'}" in out
