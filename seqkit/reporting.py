@@ -6,15 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from seqkit.explaining import shortened
+from seqkit.lengths import length_groups, score_groups
 from seqkit.metrics.calibration import expected_calibration_error, reliability
 from seqkit.pipeline import Judgement, Pipeline, Scores
 from seqkit.prediction import Prediction
 from seqkit.report import Note, Part, Plot, Section, Table
 
-MOST_BINS = 8
-"""Bins of lengths."""
-FEWEST = 10
-"""Examples that a bin of lengths has at least."""
 WORST = 20
 """Worst examples that are shown."""
 SHOWN = 300
@@ -58,45 +55,22 @@ def _by_length(
 ) -> list[Part]:
     """The metric over examples of like length, where lengths differ."""
     lengths = [pipeline.length(pipeline.encode_input(p.input)) for p in predictions]
-    bins = length_bins(lengths)
-    if len(bins) < 2:
+    groups = length_groups(lengths)
+    if len(groups) < 2:
         return []
-    names, counts, values = [], [], []
-    for low, high in bins:
-        inside = [i for i, length in enumerate(lengths) if low <= length <= high]
-        few = pipeline.score([examples[i] for i in inside], [predictions[i] for i in inside])
-        names.append(f"{low}–{high}" if low < high else str(low))
-        counts.append(len(inside))
-        values.append(few.values[metric])
+    names = [group.name for group in groups]
+    values = score_groups(pipeline, groups, examples, predictions, metric)
     about = "Inputs of about one length, as the network counts its steps, scored by themselves."
     rows = [
-        {"steps": name, "examples": count, metric: value}
-        for name, count, value in zip(names, counts, values, strict=True)
+        {"steps": group.name, "examples": len(group.members), metric: value}
+        for group, value in zip(groups, values, strict=True)
     ]
     return [
-        Plot("Score by length", range(len(bins)), {metric: values}, about, "steps", metric, names),
+        Plot(
+            "Score by length", range(len(groups)), {metric: values}, about, "steps", metric, names
+        ),
         Table("In numbers", rows),
     ]
-
-
-def length_bins(lengths: Sequence[int]) -> list[tuple[int, int]]:
-    """(shortest, longest) of bins with about as many examples each; one length is never in two of them.
-
-    >>> length_bins([3] * 10 + [5] * 10 + [6] * 5 + [9] * 5)
-    [(3, 3), (5, 5), (6, 9)]
-    """
-    ordered = sorted(lengths)
-    size = max(FEWEST, -(-len(ordered) // MOST_BINS))
-    bins: list[tuple[int, int]] = []
-    start = 0
-    while start < len(ordered):
-        high = ordered[min(start + size, len(ordered)) - 1]
-        end = next((i for i in range(start, len(ordered)) if ordered[i] > high), len(ordered))
-        if len(ordered) - end < FEWEST:  # too few for a bin of their own
-            end = len(ordered)
-        bins.append((ordered[start], ordered[end - 1]))
-        start = end
-    return bins
 
 
 def _calibration(judgements: Sequence[Judgement]) -> list[Part]:

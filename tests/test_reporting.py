@@ -13,7 +13,7 @@ import seqkit
 from seqkit.pipeline import Judgement
 from seqkit.predicting import predict_window
 from seqkit.report import Grid, Note, Part, Plot, Table
-from seqkit.reporting import length_bins, report_sections
+from seqkit.reporting import report_sections
 
 from .toy import Example, ToyPipeline, toy_pipeline
 
@@ -42,16 +42,6 @@ def test_a_task_that_says_nothing_of_itself_has_scores_and_scores_by_length() ->
 
 def test_inputs_of_one_length_are_not_divided() -> None:
     assert list(toy_sections([Example("ab", "a")] * 30)) == ["Scores"]
-
-
-@pytest.mark.parametrize(
-    "lengths", [[1], [1, 2, 3], [5] * 100, [*range(1, 200)], [1] * 50 + [2, 90]]
-)
-def test_every_length_is_in_one_bin_and_no_bin_is_nearly_empty(lengths: list[int]) -> None:
-    bins = length_bins(lengths)
-    assert all(sum(low <= n <= high for low, high in bins) == 1 for n in lengths)
-    counts = [sum(low <= n <= high for n in lengths) for low, high in bins]
-    assert min(counts) >= min(10, len(lengths)) and len(bins) <= 9
 
 
 def test_judged_examples_give_a_calibration_and_the_worst_first(

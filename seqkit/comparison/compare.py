@@ -11,7 +11,7 @@ from typing import Any
 from seqkit.api import fingerprint, prepare
 from seqkit.comparison.budget import equal_parameters
 from seqkit.comparison.folder import ANSWERS, PAGE, TABLE, open_folder
-from seqkit.comparison.measuring import Measured, measure, sum_of
+from seqkit.comparison.measuring import Ground, Measured, measure, sum_of
 from seqkit.comparison.page import comparison_page
 from seqkit.comparison.plan import Plan, budget_minutes, timed, variants
 from seqkit.comparison.series import Series
@@ -111,14 +111,15 @@ def compare_on(
     try:
         runs = series.runs(networks, plan)
         reporter.scoring(part)
+        ground = Ground.of(examples, next(iter(runs.values()))[0])
         measured = {
-            name: [measure(path, examples, folder / ANSWERS, path.name) for path in paths]
+            name: [measure(path, ground, folder / ANSWERS, path.name) for path in paths]
             for name, paths in runs.items()
         }
     except Interrupted as stop:
         kept = f"Stopped. What is trained is kept; go on by the same command with --out {folder}"
         raise Interrupted(kept, stop.number) from stop
-    return _told(task, folder, splits, part, measured, _facts(plan, config))
+    return _told(task, folder, splits, ground, measured, _facts(plan, config))
 
 
 def compare_runs(
@@ -150,13 +151,13 @@ def compare_runs(
         _check_common_data(opened, part, examples)
     folder = Path(out) if out else next_run_name(f"{task.name}-comparison")
     open_folder(folder, {"task": task.name, "runs": [str(run.path) for run in opened]})
-    measured = {}
+    ground, measured = Ground.of(examples, opened[0].path), {}
     for number, (name, run) in enumerate(_named(opened).items(), start=1):
         reporter.note(f"[{number}/{len(opened)}] {run.path}")
         reporter.scoring(part)
         file = f"{number}-{run.path.name}"
-        measured[name] = [measure(run.path, examples, folder / ANSWERS, file)]
-    return _told(task, folder, splits, part, measured, {})
+        measured[name] = [measure(run.path, ground, folder / ANSWERS, file)]
+    return _told(task, folder, splits, ground, measured, {})
 
 
 def _common_task(runs: Sequence[Run]) -> Task[Any, Any]:
@@ -213,16 +214,17 @@ def _told(
     task: Task[Any, Any],
     folder: Path,
     splits: Splits[Any],
-    part: str,
+    ground: Ground,
     measured: Mapping[str, Sequence[Measured]],
     facts: Mapping[str, str],
 ) -> Comparison:
     """Writes the table and the page with its pictures."""
     rows = make_rows(measured)
     write_csv(rows, task.metric, folder / TABLE)
-    data = f"{splits.source}, {len(splits.get(part)):,} examples of the {part} part"
+    part = "test" if splits.test else "dev"
+    data = f"{splits.source}, {len(ground.examples):,} examples of the {part} part"
     signature = next(iter(measured.values()))[0].signature
     about = {"Data": data, **facts, "Score": signature}
     title = f"{task.name}: {len(rows)} networks compared"
-    write_page(comparison_page(title, task.metric, rows, about, part), folder / PAGE)
+    write_page(comparison_page(title, task.metric, rows, ground.groups, about, part), folder / PAGE)
     return Comparison(folder, task.metric, rows, verdict(rows, task.metric))

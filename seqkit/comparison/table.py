@@ -89,6 +89,7 @@ def as_cells(row: Row, metric: str) -> dict[str, Any]:
         "units/s": _rounded(row.cost("train_speed")),
         "answers/s": _rounded(row.cost("answer_speed")),
         "memory (MB)": _rounded(row.cost("memory"), 1e6, digits=1),
+        "gradient a step": _rounded(row.cost("gradient_factor"), digits=3),
     }
 
 
@@ -131,6 +132,7 @@ def _all_digits(row: Row, metric: str) -> dict[str, Any]:
         "train_units_per_second": row.cost("train_speed"),
         "answers_per_second": row.cost("answer_speed"),
         "memory_bytes": row.cost("memory"),
+        "gradient_factor": row.cost("gradient_factor"),
         **{f"{metric}_{number}": score for number, score in enumerate(row.scores, start=1)},
     }
 

@@ -12,12 +12,14 @@ from seqkit.comparison.table import as_cells, make_rows, verdict
 from seqkit.metrics.bootstrap import Tallies
 
 
-def measured(num_right: int, speed: float | None = 100.0) -> Measured:
+def measured(num_right: int, speed: float | None = 100.0, factor: float | None = 0.98) -> Measured:
     """A training that is right on so many of 200 examples."""
     right = [int(i < num_right) for i in range(200)]
-    cost = Cost(1234, 10.0, speed, 50.0, 2_000_000)
+    cost = Cost(1234, 10.0, speed, 50.0, [60.0, 40.0], 2_000_000, factor)
     resampled = Tallies.ratio(right, [1] * 200).resampled()
-    return Measured(Path("run"), num_right / 200, resampled, 16, 0.001, cost, "accuracy")
+    return Measured(
+        Path("run"), num_right / 200, [1.0, 0.5], resampled, 16, 0.001, cost, "accuracy"
+    )
 
 
 def test_rows_are_ranked_by_the_mean_of_their_trainings() -> None:
@@ -45,11 +47,15 @@ def test_the_verdict_tells_chance_from_difference() -> None:
 
 
 def test_a_row_for_people_is_short() -> None:
-    best, other = make_rows({"gru": [measured(150, None)], "lstm": [measured(180), measured(184)]})
+    best, other = make_rows(
+        {"transformer": [measured(150, None, None)], "lstm": [measured(180), measured(184)]}
+    )
     assert as_cells(best, "accuracy") == {
         "network": "lstm", "accuracy": "0.91 ± 0.014", "p against best": "best", "hidden": 16, "lr": "0.001",
         "parameters": 1234, "training (s)": 10, "units/s": 100, "answers/s": 50, "memory (MB)": 2.0,
+        "gradient a step": 0.98,
     }  # fmt: skip
     assert as_cells(other, "accuracy")["accuracy"] == "0.75"
     assert as_cells(other, "accuracy")["units/s"] is None
+    assert as_cells(other, "accuracy")["gradient a step"] is None
     assert as_cells(other, "accuracy")["p against best"] in ("0.001", "< 0.001")
