@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Any
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import (
@@ -114,23 +115,42 @@ def open_console() -> Console:
 
 def print_scores(scores: Mapping[str, Mapping[str, float]], signature: str) -> None:
     """A table with a row for each split, and how the scores were computed."""
-    names = list(next(iter(scores.values())))
-    table = Table("split", *map(_cell, names))
-    for split, values in scores.items():
-        table.add_row(_cell(split), *(f"{values[name]:.4g}" for name in names))
-    console = open_console()
-    console.print(table)
-    console.print(printable(f"Signature: {signature}"), markup=False)
+    print_table("", [{"split": split, **values} for split, values in scores.items()])
+    open_console().print(printable(f"Signature: {signature}"), markup=False)
 
 
 def print_table(title: str, rows: list[dict[str, Any]]) -> None:
-    """Plain values by column; columns come from the first row."""
+    """Plain values by column. What is wider than the terminal becomes several tables, each with the first column."""
     if not rows:
         return
-    table = Table(*map(_cell, rows[0]), title=title, title_justify="left")
-    for row in rows:
-        table.add_row(*map(_cell, row.values()))
-    open_console().print(table)
+    console = open_console()
+    names = dict.fromkeys(name for row in rows for name in row)
+    first, *others = ([_cell(name), *(_cell(row.get(name)) for row in rows)] for name in names)
+    for group in _fitting(console.width, first, others):
+        header, *lines = zip(first, *group, strict=True)
+        table = Table(*header, title=title, title_justify="left")
+        for line in lines:
+            table.add_row(*line)
+        console.print(table)
+        title = ""
+
+
+def _fitting(width: int, first: list[str], others: list[list[str]]) -> list[list[list[str]]]:
+    """The other columns in groups that fit beside the first one, each of one column at least."""
+    room = free = width - 1 - _width(first)
+    groups: list[list[list[str]]] = [[]]
+    for column in others:
+        if groups[-1] and _width(column) > free:
+            groups.append([])
+            free = room
+        groups[-1].append(column)
+        free -= _width(column)
+    return groups
+
+
+def _width(column: list[str]) -> int:
+    """Characters that a column takes, its margins and one border with it."""
+    return 3 + max(map(cell_len, column), default=0)
 
 
 def _cell(value: Any) -> str:

@@ -9,7 +9,16 @@ import random
 import sys
 from pathlib import Path
 
-SUBJECTS = ("I am", "She is", "He is", "My brother is", "Our guest is", "The old dog is", "Her sister is", "The cook is")
+SUBJECTS = (
+    "I am",
+    "She is",
+    "He is",
+    "My brother is",
+    "Our guest is",
+    "The old dog is",
+    "Her sister is",
+    "The cook is",
+)
 FOODS = ("soup", "bread", "rice", "cake", "fish", "pie", "stew", "cheese")
 GAPS = {
     "happy": ".",

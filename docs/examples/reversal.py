@@ -1,6 +1,6 @@
 """Rows of letters and the same backwards, for `seqkit train translation`: short ones and long ones.
 
-    python docs/examples/reversal.py FOLDER
+python docs/examples/reversal.py FOLDER
 """
 
 import random
