@@ -11,10 +11,9 @@ from __future__ import annotations
 import argparse
 import math
 import sys
-import tempfile
 import time
 from collections.abc import Callable
-from pathlib import Path
+from itertools import islice
 from typing import Any
 
 import torch
@@ -22,7 +21,8 @@ import torch
 from seqkit.config import from_dict, merge, nest
 from seqkit.processes import ALONE, Processes, join
 from seqkit.registry import get_task
-from seqkit.training.loop import Trainer
+from seqkit.training.acceleration import build_accelerator
+from seqkit.training.batches import epoch_batches
 from seqkit.training.report import Reporter
 from seqkit.training.update import Updater
 
@@ -41,11 +41,10 @@ def main() -> int:
     config = from_dict(task.Config, merge(task.recipe(options.recipe), nest(data | device)))
     splits = task.read(config)
     pipeline = task.fit(config, splits.train)
-    with tempfile.TemporaryDirectory() as folder:
-        trainer = Trainer(pipeline, config.training, task.metric, Path(folder), Reporter())
     items = [pipeline.encode(example) for example in splits.train]
-    batch = max(trainer._batches(items, 0)[:20], key=len)
-    updater = Updater(pipeline, config.training, trainer.accelerator, ALONE, Reporter(), 1000)
+    batch = max(islice(epoch_batches(pipeline, items, config.training, 0), 20), key=len)
+    accelerator = build_accelerator(config.training)
+    updater = Updater(pipeline, config.training, accelerator, ALONE, Reporter(), 1000)
     pipeline.model.train()
 
     def step(rows: Any) -> Callable[[], object]:

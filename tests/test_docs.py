@@ -153,7 +153,8 @@ def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES, ids=named)
 def test_the_commands_run_of(page: Path, tmp_path: Path) -> None:
-    shutil.copytree(ROOT / "docs" / "images", tmp_path / "docs" / "images")
+    for name in ("images", "examples"):
+        shutil.copytree(ROOT / "docs" / name, tmp_path / "docs" / name)
     paths = [str(write_recall(tmp_path)), os.environ.get("PYTHONPATH", "")]
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths)), "OMP_NUM_THREADS": "1"}
     for block in blocks(page):
@@ -174,8 +175,11 @@ def _runnable(block: Block) -> list[list[str]]:
         return []
     commands = []
     for command in block.commands():
+        if command[:1] == ["python"] and command[1].startswith("docs/examples/"):
+            commands.append(command[1:])
+            continue
         argv = seqkit_arguments(command)
-        assert argv, f"neither seqkit nor marked as not run: {command}"
+        assert argv, f"neither seqkit, an example nor marked as not run: {command}"
         short = block.short if argv[0] in TRAINING else ()
         commands.append(["-m", "seqkit", *argv, *short])
     return commands

@@ -17,6 +17,7 @@ from torch.autograd.function import once_differentiable
 
 from seqkit.errors import ShapeError
 from seqkit.nn.masks import last_valid, lengths_to_mask
+from seqkit.nn.posterior import posterior
 from seqkit.nn.viterbi import Scores, viterbi_nbest
 
 # Large enough that exp(score) is 0 in float32; finite, so that no gradient becomes inf - inf.
@@ -129,7 +130,6 @@ class CRF(nn.Module):
         tags, log_probs = self.decode_nbest(emissions, lengths, 1)
         return tags.squeeze(1), log_probs.squeeze(1)
 
-    @torch.no_grad()
     def decode_nbest(self, emissions: Tensor, lengths: Tensor, n: int) -> tuple[Tensor, Tensor]:
         """The `n` most probable paths of each row, best first; no path comes twice.
 
@@ -137,12 +137,35 @@ class CRF(nn.Module):
             tags, int64 [batch, n, len], 0 at padding; log-probabilities in nats, float [batch, n].
             Where a row has fewer than n allowed paths the rest get -inf and tags 0.
         """
+        tags, log_probs, _ = self.decode_with_marginals(emissions, lengths, n)
+        return tags, log_probs
+
+    @torch.no_grad()
+    def decode_with_marginals(
+        self, emissions: Tensor, lengths: Tensor, n: int
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """(tags, log-probabilities, marginals): what `decode_nbest` and `marginals` give, in one go."""
         emissions, mask = self._checked(emissions, lengths)
         emissions = _topped_at_zero(emissions)
         possible = self._scores(emissions, forbidden=float("-inf"))
         tags, scores = viterbi_nbest(emissions, possible, lengths, n)
-        log_z = _log_partition(emissions, self._scores(emissions), mask, lengths).unsqueeze(1)
-        return tags, (scores - log_z).clamp(max=0.0)  # rounding may leave a sure path above 0
+        probs, log_z = self._posterior(emissions.transpose(0, 1), mask, lengths)
+        log_probs = scores - log_z.unsqueeze(1)
+        # Rounding may leave a sure path above 0.
+        return tags, log_probs.clamp(max=0.0), probs.transpose(0, 1)
+
+    def _posterior(self, steps: Tensor, mask: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """(tag probabilities [len, batch, T], 0 at padding; log partition [batch]) of emissions, time first."""
+        wide = steps if steps.device.type == "mps" else steps.double()
+        scores = self._scores(wide)
+        probs, log_z = posterior(wide, scores, lengths)
+        probs = probs.masked_fill(~mask.T.unsqueeze(-1), 0.0)
+        if not (log_z.isfinite().all() and probs.isfinite().all()):
+            # What is allowed is out of the range of probabilities, not of their logs.
+            alphas, betas = forward_backward_scores(wide, scores, lengths)
+            probs, _ = _step_marginals(wide, alphas, betas, mask.T)
+            log_z = _sum_paths(alphas, scores.end, lengths)
+        return probs.to(steps.dtype), log_z.to(steps.dtype)
 
     def _scores(self, emissions: Tensor, forbidden: float = FORBIDDEN_SCORE) -> Scores:
         """The learned scores in the dtype of `emissions`, `forbidden` where not allowed."""

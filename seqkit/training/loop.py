@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-import random
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import asdict
 from itertools import islice
@@ -16,24 +15,25 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from seqkit.curves import Curves
-from seqkit.data.batching import MANY, BlockBatches, make_batches
-from seqkit.data.stored_items import StoredItems, encoded
-from seqkit.errors import RunError, SeqkitError
+from seqkit.data.batching import make_batches
+from seqkit.data.stored_items import encoded
+from seqkit.errors import SeqkitError
 from seqkit.pipeline import Pipeline, Scores
 from seqkit.predicting import score_examples
 from seqkit.processes import ALONE, LostContactError, Processes
-from seqkit.run import CHECKPOINTS, CURVES, FAULTS, FLOW, TENSORBOARD, WEIGHTS, write_history
+from seqkit.run import FAULTS, FLOW, WEIGHTS
 from seqkit.settings import TrainingConfig
 from seqkit.training.acceleration import build_accelerator
 from seqkit.training.averaging import State, copied_state, mean_state
-from seqkit.training.checkpoint import LAYOUT, save_checkpoint
+from seqkit.training.batches import epoch_batches, grouped, item_lengths
+from seqkit.training.checkpoint import LAYOUT
 from seqkit.training.faults import IN_A_ROW, SPIKE, advice, write_aside
 from seqkit.training.interruption import Interrupted, Interruption
+from seqkit.training.keeper import Keeper
 from seqkit.training.randomness import draw_apart, random_states, set_random_states
+from seqkit.training.record import Record
 from seqkit.training.report import Reporter
 from seqkit.training.state import Epoch, TrainingState
-from seqkit.training.tracking import Tracker
 from seqkit.training.update import FaultyStepError, Step, Updater
 from seqkit.weights import check_names, load_weights, save_weights, unique_state
 
@@ -80,13 +80,13 @@ class Trainer:
         self.accelerator = build_accelerator(config)
         self.device = self.accelerator.device
         self.last_states: deque[State] = deque(maxlen=config.average_last)
-        self.curves = Curves(metric, folder / CURVES)
-        tracked = config.tensorboard and processes.is_main
-        self.tracker = Tracker(folder / TENSORBOARD) if tracked else None
+        self.keeper = Keeper(folder, config, writes=processes.is_main)
+        self.record: Record | None = None
+        if processes.is_main:
+            self.record = Record(folder, metric, tensorboard=config.tensorboard)
         self.watch: Watch | None = None
         self.interruption = Interruption()
         self._random: dict[str, Any] | None = None
-        self._saved, self._saved_at = -1, time.perf_counter()
 
     def fit(
         self, train: Sequence[Any], dev: Sequence[Any], checkpoint: dict[str, Any] | None = None
@@ -107,8 +107,8 @@ class Trainer:
         dev_items = encoded(self.pipeline, dev, keep)
         if self.config.diagnose:
             self.watch = self._watch(dev_items)
-        batches, size = len(self._batches(first, 0)), self.config.accumulate
-        steps = self.config.epochs * -(-batches // size)
+        batches = len(epoch_batches(self.pipeline, first, self.config, 0))
+        steps = self.config.epochs * -(-batches // self.config.accumulate)
         self.processes.copy_from_main(self.pipeline.model)
         self.updater = Updater(
             self.pipeline, self.config, self.accelerator, self.processes, self.reporter, steps
@@ -127,9 +127,9 @@ class Trainer:
                 with self.interruption.stopping_at_once():
                     self._try_average(dev)
         except KeyboardInterrupt as stop:
-            raise Interrupted(f"Stopped. {self._kept()}", self.interruption.number) from stop
+            raise Interrupted(f"Stopped. {self.keeper.kept()}", self.interruption.number) from stop
         except LostContactError as error:
-            raise LostContactError(f"{error} {self._kept()}") from error
+            raise LostContactError(f"{error} {self.keeper.kept()}") from error
         if self.processes.is_main:
             load_weights(self.pipeline.model, self.folder / WEIGHTS)
         self.processes.copy_from_main(self.pipeline.model)
@@ -157,7 +157,7 @@ class Trainer:
         self.state = TrainingState.of(snapshot["state"])
         self.updater.restore(snapshot["updater"])
         self.last_states.extend(snapshot["last_states"])
-        self._saved = self.state.step
+        self.keeper.saved = self.state.step
         if self.processes.rank < len(snapshot["processes"]):  # there may be more of them now
             own = snapshot["processes"][self.processes.rank]
             self._random, self.updater.fitting = own["random"], own["fitting"]
@@ -206,25 +206,11 @@ class Trainer:
         """Scores of real predictions for labelled examples."""
         return score_examples(self.pipeline, examples, device=self.device, processes=self.processes)
 
-    def _batches(self, items: Sequence[Any], epoch: int) -> list[list[int]] | BlockBatches:
-        """The epoch's batches, a function of the seed and the epoch alone."""
-        seed = f"{self.config.seed} {epoch}"
-        size, tokens = self.config.batch_size, self.config.batch_tokens
-        if isinstance(items, StoredItems) and len(items) >= MANY:
-            return BlockBatches(items.lengths, batch_size=size, batch_tokens=tokens, seed=seed)
-        rng = random.Random(seed)
-        return make_batches(self._lengths(items), batch_size=size, batch_tokens=tokens, rng=rng)
-
-    def _lengths(self, items: Sequence[Any]) -> list[int]:
-        if isinstance(items, StoredItems):
-            return [int(length) for length in items.lengths]
-        return [self.pipeline.length(item) for item in items]
-
     def _train_epoch(self, train: Sequence[Any], items: Sequence[Any], epoch: int) -> None:
         """The epoch's steps, from where it stands; `items` are the examples of `train` as numbers."""
         current, size = self.state.current, self.config.accumulate
-        batches = self._batches(items, epoch)
-        groups = islice(_groups(batches, size), current.updates, None)
+        batches = epoch_batches(self.pipeline, items, self.config, epoch)
+        groups = islice(grouped(batches, size), current.updates, None)
         left = max(0, len(batches) - current.updates * size)
         self.reporter.epoch_started(epoch, self.config.epochs, left)
         self.pipeline.before_epoch(epoch)
@@ -232,7 +218,7 @@ class Trainer:
         if self._random is not None:
             set_random_states(self._random)
             self._random = None
-        if self._saved < 0:
+        if self.keeper.saved < 0:
             self._save()
         began = time.perf_counter() - current.seconds
         for group in groups:
@@ -249,7 +235,8 @@ class Trainer:
             for _ in group:
                 self.reporter.batch_done(current.loss / max(1, current.units))
             current.seconds = time.perf_counter() - began
-            self._heed(*self.processes.largest(self.interruption.number or 0, self._is_due()))
+            due = self.keeper.is_due(self.state.step)
+            self._heed(*self.processes.largest(self.interruption.number or 0, due))
         self._save()
 
     def _take(self, step: Step) -> None:
@@ -285,12 +272,6 @@ class Trainer:
         state.current.updates += 1
         state.current.faults += 1
 
-    def _is_due(self) -> bool:
-        """Whether the steps or minutes between two checkpoints are over."""
-        steps, minutes = self.config.checkpoint_steps, self.config.checkpoint_minutes
-        by_steps = steps > 0 and self.state.step % steps == 0
-        return by_steps or 0 < 60 * minutes < time.perf_counter() - self._saved_at
-
     def _heed(self, signal: int, is_due: int) -> None:
         """Saves and stops where a signal has come to any process, and saves where a checkpoint is due."""
         if signal or is_due:
@@ -300,26 +281,11 @@ class Trainer:
             raise KeyboardInterrupt
 
     def _save(self) -> None:
-        if self._saved == self.state.step:
-            return
-        snapshot = self.snapshot()
-        try:
-            if self.processes.is_main:
-                save_checkpoint(self.folder / CHECKPOINTS, self.state.step, snapshot)
-        except RunError as error:
-            raise RunError(f"{error} {self._kept()}") from error
-        self._saved, self._saved_at = self.state.step, time.perf_counter()
+        self.keeper.save(self.state.step, self.snapshot)
 
     def _save_weights(self) -> None:
         if self.processes.is_main:
             save_weights(self.pipeline.model, self.folder / WEIGHTS)
-
-    def _kept(self) -> str:
-        """What a training that ends now leaves, in words."""
-        if self._saved < 0:
-            return "Nothing of the training is kept."
-        go_on = f"seqkit train --resume {self.folder}"
-        return f"The training up to step {self._saved:,} is kept; go on with: {go_on}"
 
     def _score_epoch(self, dev: Sequence[Any], items: Sequence[Any]) -> None:
         """Dev loss and scores of the epoch that was trained, and its row of history."""
@@ -346,7 +312,9 @@ class Trainer:
     @torch.no_grad()
     def _mean_loss(self, items: Sequence[Any]) -> float:
         self.pipeline.model.eval()
-        batches = make_batches(self._lengths(items), batch_size=self.config.batch_size)
+        batches = make_batches(
+            item_lengths(self.pipeline, items), batch_size=self.config.batch_size
+        )
         total, units = 0.0, 0
         for loss, count in self.processes.map(
             lambda batch: self._loss([items[i] for i in batch]), batches
@@ -376,16 +344,9 @@ class Trainer:
             self._save_weights()
         else:
             state.stale += 1
-        if self.processes.is_main:
-            self._show(row)
+        if self.record is not None:
+            self.record.epoch_done(state.history, state.best_epoch)
         self.reporter.epoch_done(row, is_best)
-
-    def _show(self, row: dict[str, Any]) -> None:
-        """Writes what an epoch leaves for people to look at."""
-        write_history(self.folder, self.state.history)
-        self.curves.epoch_done(self.state.history, self.state.best_epoch)
-        if self.tracker is not None:
-            self.tracker.epoch_done(row)
 
     def _follow_plateau(self) -> None:
         """Halves every learning rate once the dev metric has stood still for the plateau's patience."""
@@ -407,10 +368,3 @@ def restore_network(model: nn.Module, snapshot: dict[str, Any]) -> None:
     trainable = set(snapshot["trainable"])
     for name, parameter in model.named_parameters():
         parameter.requires_grad_(name in trainable)
-
-
-def _groups(batches: Iterable[list[int]], size: int) -> Iterator[list[list[int]]]:
-    """Batches whose gradients make one update."""
-    left = iter(batches)
-    while group := list(islice(left, size)):
-        yield group

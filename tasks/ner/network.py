@@ -158,8 +158,7 @@ class EntityNetwork(nn.Module):
         lengths = batch.words.lengths.to(scores.device)
         crf = self.tagger.crf
         if crf is not None:
-            tags, log_probs = crf.decode_nbest(scores, lengths, n)
-            return Decoded(tags, log_probs, crf.marginals(scores, lengths))
+            return Decoded(*crf.decode_with_marginals(scores, lengths, n))
         each = scores.log_softmax(dim=-1)
         rules = (self.allowed, self.allowed_start, self.allowed_end)
         tags, log_probs = constrained_nbest(each, lengths, *rules, n)

@@ -13,7 +13,7 @@ from typing import Any
 from torch import Tensor
 
 from seqkit.data.batch import pad, steps_of
-from seqkit.data.tag_schemes import OUTSIDE, PREFIXES, bio_spans, from_bio, to_bio
+from seqkit.data.tag_schemes import OUTSIDE, PREFIXES, bio_spans, from_bio
 from seqkit.data.vectors import start_from_vectors, vector_size, words_with_vectors
 from seqkit.errors import ConfigError, DataError
 from seqkit.files import read_names
@@ -37,6 +37,8 @@ from .tokenising import iter_tokens
 
 NBEST = 5
 """Answers that an explanation shows."""
+IN_BIO = {"B": "B", "S": "B", "I": "I", "E": "I"}
+"""Prefixes of BIO and BIOES, in BIO."""
 TAG_WEIGHTS = ("head.weight", "head.bias", "crf.start_transitions", "crf.end_transitions")
 """Weights with a row for each tag."""
 
@@ -88,6 +90,7 @@ class NerPipeline(Pipeline[Sentence, Item, WordBatch]):
         self.types = list(types)
         self.tags = _tags(types, scheme)
         self.tag_index = {tag: i for i, tag in enumerate(self.tags)}
+        self.bio_tags = [_in_bio(tag) for tag in self.tags]
         self.nbest = 1
         sizes = len(features.words), len(features.chars)
         self.model = build_network(config.model, *sizes, self.tags, once)
@@ -138,8 +141,9 @@ class NerPipeline(Pipeline[Sentence, Item, WordBatch]):
         return self.model.loss(batch), batch.words.lengths.sum()
 
     def predict(self, items: Sequence[Item], batch: WordBatch) -> list[Prediction]:
-        decoded = self.model.decode(batch, self.nbest)
-        rows = zip(items, *(part.cpu() for part in decoded), strict=True)
+        tags, log_probs, probs = self.model.decode(batch, self.nbest)
+        sure = probs.gather(2, tags.transpose(1, 2)).transpose(1, 2)  # [batch, n, len]
+        rows = zip(items, tags.tolist(), log_probs.tolist(), sure.tolist(), strict=True)
         return [self._prediction(*row) if row[0].offsets else _nothing() for row in rows]
 
     def score(self, examples: Sequence[Sentence], predictions: Sequence[Prediction]) -> Scores:
@@ -237,24 +241,27 @@ class NerPipeline(Pipeline[Sentence, Item, WordBatch]):
         return Item(self.features(tokens), tags or [], text, offsets)
 
     def _prediction(
-        self, item: Item, paths: Tensor, log_probs: Tensor, probs: Tensor
+        self,
+        item: Item,
+        paths: Sequence[Sequence[int]],
+        log_probs: Sequence[float],
+        sure: Sequence[Sequence[float]],
     ) -> Prediction:
         """The answer for one sentence.
 
         Args:
             item: The sentence.
-            paths: Tag ids, best first, int64 [n, len].
-            log_probs: Of each path in nats, float [n]; -inf where there is none.
-            probs: Probability of each tag at each step, float [len, num_tags].
+            paths: Tag ids with padding, best first, [n][len].
+            log_probs: Of each path in nats, [n]; -inf where there is none.
+            sure: Probability of each tag of each path, [n][len].
         """
         length = len(item.offsets)
         alternatives, tags = [], []
-        for path, log_prob in zip(paths[:, :length], log_probs.tolist(), strict=True):
+        for path, log_prob, confidences in zip(paths, log_probs, sure, strict=True):
             if log_prob == -math.inf:
                 break
-            tags.append(to_bio([self.tags[i] for i in path.tolist()], self.config.model.tag_scheme))
-            sure = probs[:length].gather(1, path.unsqueeze(1)).squeeze(1).tolist()
-            entities = entities_of(item.text, item.offsets, tags[-1], sure)
+            tags.append([self.bio_tags[i] for i in path[:length]])
+            entities = entities_of(item.text, item.offsets, tags[-1], confidences[:length])
             alternatives.append(Alternative(entities, log_prob, math.exp(log_prob / length)))
         best = alternatives[0]
         detail = {"entities": best.output, "tokens": item.tokens, "tags": tags[0]}
@@ -350,6 +357,16 @@ def load(config: NerConfig, folder: Path) -> NerPipeline:
 def _tags(types: Sequence[str], scheme: str) -> list[str]:
     """The network's tags, by their ids."""
     return [OUTSIDE, *(f"{prefix}-{t}" for t in types for prefix in PREFIXES[scheme])]
+
+
+def _in_bio(tag: str) -> str:
+    """The BIO tag for one of the network's, whose paths follow their scheme.
+
+    >>> [_in_bio(tag) for tag in ("O", "S-LOC", "E-LOC")]
+    ['O', 'B-LOC', 'I-LOC']
+    """
+    prefix, dash, label = tag.partition("-")
+    return f"{IN_BIO[prefix]}-{label}" if dash else tag
 
 
 def _joined(tokens: Sequence[str]) -> tuple[str, list[tuple[int, int]]]:

@@ -386,3 +386,29 @@ def test_values_gradients_and_paths_equal_those_of_pytorch_crf(
         )
     ]
     assert paths == peer.decode(emissions, mask=mask)
+
+
+@few
+@given(cases(constrained=True))
+def test_decoding_with_marginals_gives_what_each_alone_gives(
+    case: tuple[CRF, Tensor, Tensor, Tensor],
+) -> None:
+    crf, emissions, _, lengths = case
+    tags, log_probs, marginals = crf.decode_with_marginals(emissions, lengths, 2)
+    best, best_log_probs = crf.decode_nbest(emissions, lengths, 2)
+    assert torch.equal(tags, best)
+    torch.testing.assert_close(log_probs, best_log_probs)
+    torch.testing.assert_close(marginals, crf.marginals(emissions, lengths).detach())
+
+
+@pytest.mark.parametrize("gap", [50.0, 500.0, 1e5])
+def test_marginals_are_exact_however_unlikely_what_is_allowed(gap: float) -> None:
+    crf = CRF(3, torch.tensor([[1, 0, 0], [0, 1, 1], [0, 1, 1]]).bool())
+    emissions = torch.zeros(2, 30, 3)
+    emissions[:, :14, 0] = gap  # what is likeliest at first can only be followed by itself,
+    emissions[:, 14:, 1] = gap  # and what is likeliest later only come after others
+    lengths = torch.tensor([30, 20])
+    _, log_probs, marginals = crf.decode_with_marginals(emissions, lengths, 1)
+    expected = crf.double().marginals(emissions.double(), lengths).detach()
+    torch.testing.assert_close(marginals, expected.float())
+    assert log_probs.isfinite().all()
