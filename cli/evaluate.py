@@ -7,7 +7,13 @@ from pathlib import Path
 
 from seqkit.run import open_run, write_scores
 
-from .flags import PlainParser, add_running_flags, check_running_flags, decoding_changes
+from .flags import (
+    PlainParser,
+    add_batch_flags,
+    add_running_flags,
+    check_running_flags,
+    decoding_changes,
+)
 
 
 def run(argv: Sequence[str]) -> int:
@@ -61,5 +67,6 @@ def _parser() -> PlainParser:
     parser.add_argument("--output", metavar="FILE", help=about)
     about = "also write a page beside the scores: by length and label, calibration, errors, worst examples"
     parser.add_argument("--report", action="store_true", help=about)
+    add_batch_flags(parser)
     add_running_flags(parser)
     return parser

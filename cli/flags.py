@@ -49,19 +49,23 @@ def add_running_flags(parser: argparse.ArgumentParser) -> None:
     """Adds the flags of every verb that runs a trained network."""
     about = "short for --decoding.beam_size"
     parser.add_argument("--beam-size", type=int, metavar="N", help=about)
-    about = "inputs a batch; with 1, each is answered before the next is read (default: 32)"
-    parser.add_argument("--batch-size", type=int, default=32, metavar="N", help=about)
     about = "further run to average with; may be repeated"
     parser.add_argument("--ensemble", action="append", default=[], metavar="RUN", help=about)
     add_device_flags(parser)
-    about = "what to compute in; fewer bits are faster (default: float32)"
-    kinds = ("float32", "bf16", "int8")
-    parser.add_argument("--precision", choices=kinds, default="float32", help=about)
     group = parser.add_argument_group(
         "decoding, for tasks that generate (default: as the run was trained with)"
     )
     for name, about in field_docs(DecodingOptions).items():
         group.add_argument(f"--decoding.{name}", type=yaml.safe_load, metavar="VALUE", help=about)
+
+
+def add_batch_flags(parser: argparse.ArgumentParser) -> None:
+    """Adds the flags of every verb that answers many inputs."""
+    about = "inputs a batch; with 1, each is answered before the next is read (default: 32)"
+    parser.add_argument("--batch-size", type=int, default=32, metavar="N", help=about)
+    about = "what to compute in; fewer bits are faster (default: float32)"
+    kinds = ("float32", "bf16", "int8")
+    parser.add_argument("--precision", choices=kinds, default="float32", help=about)
 
 
 def add_device_flags(parser: argparse.ArgumentParser) -> None:

@@ -17,6 +17,7 @@ from seqkit.run import Run, open_run
 
 from .flags import (
     PlainParser,
+    add_batch_flags,
     add_limit_flags,
     add_running_flags,
     check_running_flags,
@@ -69,6 +70,7 @@ def _parser() -> PlainParser:
     parser.add_argument("--format", choices=("text", "jsonl", "csv"), default="text", help=about)
     about = "answers for each input, best first"
     parser.add_argument("--nbest", type=int, metavar="N", help=about)
+    add_batch_flags(parser)
     add_running_flags(parser)
     add_limit_flags(parser)
     return parser
