@@ -26,6 +26,7 @@ from seqkit.decoding import (
 )
 from seqkit.decoding.risk import expected_agreement, profile, sentence_chrf
 from seqkit.errors import ConfigError
+from seqkit.nn.captured import Captured
 from seqkit.nn.models import EncoderDecoder
 from seqkit.pipeline import BatchT, ExampleT, ItemT, Judgement, Pipeline
 from seqkit.prediction import Alternative, Prediction
@@ -61,6 +62,7 @@ class Generator(Pipeline[ExampleT, ItemT, BatchT]):
         self.decoding: DecodingOptions = config.decoding
         self.return_attention = False
         self._others: list[EncoderDecoder] = []
+        self._steps: dict[EncoderDecoder, StepModel[Any]] = {}
         self._epoch = 1
 
     def before_epoch(self, epoch: int) -> None:
@@ -102,6 +104,12 @@ class Generator(Pipeline[ExampleT, ItemT, BatchT]):
         now = {**to_dict(self.config), "decoding": to_dict(self.decoding)}
         config = from_dict(type(self.config), merge(now, {"decoding": changes}))
         self.decoding = config.decoding
+
+    def settle(self) -> None:
+        """On a GPU steps of the decoder are recorded from now on; the weights must stay where they are."""
+        device = next(self.model.parameters()).device
+        if device.type == "cuda":
+            self._steps = {n: Captured(n, device) for n in (self.model, *self._others)}
 
     def ensemble_with(self, others: Sequence[Pipeline[ExampleT, ItemT, BatchT]]) -> None:
         """Answers from now on by the mean of the probabilities of all these networks.
@@ -156,10 +164,12 @@ class Generator(Pipeline[ExampleT, ItemT, BatchT]):
 
     def _starting(self, src: Any) -> tuple[StepModel[Any], Any]:
         """(what scores the next unit, its state before the first): the network, or the ensemble that it is part of."""
-        if not self._others:
-            return self.model, self.model.start(src)
         networks = [self.model, *self._others]
-        return Ensemble(networks), EnsembleState(tuple(network.start(src) for network in networks))
+        steps = [self._steps.get(network, network) for network in networks]
+        states = [network.start(src) for network in networks]
+        if not self._others:
+            return steps[0], states[0]
+        return Ensemble(steps), EnsembleState(tuple(states))
 
     def predict_in_full(self, items: Sequence[ItemT], batch: BatchT) -> list[Prediction]:
         """As `predict`, with the attention, and all answers of the beam."""

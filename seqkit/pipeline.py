@@ -191,6 +191,9 @@ class Pipeline(ABC, Generic[ExampleT, ItemT, BatchT]):
         """
         raise ConfigError("This task cannot answer by an ensemble.")
 
+    def settle(self) -> None:
+        """Called when weights and device will not change any more, for whatever makes answers faster then."""
+
     def summary(self) -> dict[str, Any]:
         """What the model card should tell of the preprocessing, such as the size of the vocabulary."""
         return {}

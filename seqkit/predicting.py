@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
@@ -23,14 +24,27 @@ MAX_STEPS = 1 << 17
 """Steps of a batch, padding included, so that a batch of very long inputs takes no more memory than others."""
 
 
+@dataclass(frozen=True)
+class Execution:
+    """How inputs are answered; the answers do not depend on it, but for rounding.
+
+    Attributes:
+        batch_size: Inputs a batch.
+        device: Where the network is; None is where its weights are.
+        processes: Those that answer together; each is given all inputs and gives all answers.
+        precision: One that `lower_precision` has prepared the network for.
+    """
+
+    batch_size: int = 32
+    device: torch.device | None = None
+    processes: Processes = ALONE
+    precision: str = "float32"
+
+
 def predict_stream(
     pipeline: Pipeline[Any, Any, Any],
     raws: Iterable[Any],
-    *,
-    batch_size: int = 32,
-    device: torch.device | None = None,
-    processes: Processes = ALONE,
-    precision: str = "float32",
+    how: Execution = Execution(),
 ) -> Iterator[Prediction]:
     """Answers in the order of the inputs; only a window of inputs is held at a time.
 
@@ -40,20 +54,10 @@ def predict_stream(
     Args:
         pipeline: Its network is put into evaluation mode.
         raws: Raw inputs, any number.
-        batch_size: Inputs a batch; the answers do not depend on it.
-        device: Where the network is; None is where its weights are.
-        processes: Those that answer together; each is given all inputs and gives all answers.
-        precision: One that `lower_precision` has prepared the network for.
+        how: How they are answered.
     """
-    for window, failure in _windows(raws, batch_size):
-        yield from predict_window(
-            pipeline,
-            window,
-            batch_size=batch_size,
-            device=device,
-            processes=processes,
-            precision=precision,
-        )
+    for window, failure in _windows(raws, how.batch_size):
+        yield from predict_window(pipeline, window, how)
         if failure is not None:
             raise failure
 
@@ -81,25 +85,21 @@ def _windows(
 def predict_window(
     pipeline: Pipeline[Any, Any, Any],
     raws: Sequence[Any],
-    *,
-    batch_size: int = 32,
-    device: torch.device | None = None,
-    processes: Processes = ALONE,
-    precision: str = "float32",
+    how: Execution = Execution(),
 ) -> list[Prediction]:
     """Answers to a list of inputs, in its order; inputs of like length share a batch."""
     pipeline.model.eval()
-    device = device or device_of(pipeline)
+    device = how.device or device_of(pipeline)
     items = [pipeline.encode_input(raw) for raw in raws]
 
     def answer(indices: Sequence[int]) -> list[Prediction]:
         chosen = [items[i] for i in indices]
         batch = pipeline.collate(chosen).to(device)
-        with computing_in(precision, device):
+        with computing_in(how.precision, device):
             return pipeline.predict(chosen, batch)
 
-    batches = list(_batches([pipeline.length(item) for item in items], batch_size))
-    answers = processes.map(answer, batches, Prediction.revive_all)
+    batches = list(_batches([pipeline.length(item) for item in items], how.batch_size))
+    answers = how.processes.map(answer, batches, Prediction.revive_all)
     by_index = {
         index: dataclasses.replace(answer, input=raws[index])
         for indices, found in zip(batches, answers, strict=True)
@@ -111,34 +111,20 @@ def predict_window(
 def answer_examples(
     pipeline: Pipeline[Any, Any, Any],
     examples: Sequence[Any],
-    *,
-    batch_size: int = 32,
-    device: torch.device | None = None,
-    processes: Processes = ALONE,
-    precision: str = "float32",
+    how: Execution = Execution(),
 ) -> list[Prediction]:
     """Answers to the raw inputs of labelled examples, in their order; see `predict_stream`."""
-    compute_features(pipeline, [examples], processes)
-    raws = [pipeline.raw_input(example) for example in examples]
-    return predict_window(
-        pipeline, raws,
-        batch_size=batch_size, device=device, processes=processes, precision=precision,
-    )  # fmt: skip
+    compute_features(pipeline, [examples], how.processes)
+    return predict_window(pipeline, [pipeline.raw_input(example) for example in examples], how)
 
 
 def score_examples(
     pipeline: Pipeline[Any, Any, Any],
     examples: Sequence[Any],
-    *,
-    batch_size: int = 32,
-    device: torch.device | None = None,
-    processes: Processes = ALONE,
+    how: Execution = Execution(),
 ) -> Scores:
     """Scores of what the pipeline answers to labelled examples."""
-    answers = answer_examples(
-        pipeline, examples, batch_size=batch_size, device=device, processes=processes
-    )
-    return pipeline.score(examples, answers)
+    return pipeline.score(examples, answer_examples(pipeline, examples, how))
 
 
 def compute_features(

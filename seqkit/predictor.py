@@ -17,7 +17,7 @@ from seqkit.errors import ConfigError, DataError
 from seqkit.limits import Limits
 from seqkit.nn.precision import lower_precision
 from seqkit.pipeline import Pipeline, Scores
-from seqkit.predicting import answer_examples, predict_stream
+from seqkit.predicting import Execution, answer_examples, predict_stream
 from seqkit.prediction import Prediction
 from seqkit.processes import ALONE, Processes
 from seqkit.run import Run, open_run
@@ -90,10 +90,8 @@ class Predictor:
             batch_size: Inputs a batch; the answers do not depend on it.
             processes: Those that answer together (`seqkit.processes.join`); each is given all inputs.
         """
-        return predict_stream(
-            self.pipeline, map(self.limits.checked, inputs), batch_size=batch_size, device=self.device,
-            processes=processes, precision=self.precision,
-        )  # fmt: skip
+        how = Execution(batch_size, self.device, processes, self.precision)
+        return predict_stream(self.pipeline, map(self.limits.checked, inputs), how)
 
     def evaluate(
         self,
@@ -147,11 +145,8 @@ class Predictor:
     ) -> tuple[Sequence[Any], list[Prediction]]:
         """(labelled examples, answers to them)."""
         examples = read_again(self.task, self.config, data).get(split)
-        answers = answer_examples(
-            self.pipeline, examples, batch_size=batch_size, device=self.device,
-            processes=processes, precision=self.precision,
-        )  # fmt: skip
-        return examples, answers
+        how = Execution(batch_size, self.device, processes, self.precision)
+        return examples, answer_examples(self.pipeline, examples, how)
 
     def _scored(self, examples: Sequence[Any], answers: Sequence[Prediction]) -> Scores:
         scores = self.pipeline.score(examples, answers)
@@ -228,6 +223,7 @@ def load(
                 f"{wrong[0]}: not a {first.task.name} run; an ensemble is of one task."
             )
         first.pipeline.ensemble_with([p.pipeline for p in rest])
+    first.pipeline.settle()
     return first
 
 

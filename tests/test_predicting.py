@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import seqkit
 from seqkit.errors import ConfigError, DataError
-from seqkit.predicting import WINDOW, predict_stream, predict_window, score_examples
+from seqkit.predicting import WINDOW, Execution, predict_stream, predict_window, score_examples
 
 from .toy import Example, ToyPipeline, ToyTask, install, toy_pipeline
 
@@ -27,7 +27,7 @@ texts = st.lists(st.text("ab", max_size=9), max_size=12)
 def test_answers_stand_in_the_order_of_the_inputs_and_do_not_depend_on_the_batch(
     raws: list[str], batch_size: int
 ) -> None:
-    answers = list(predict_stream(PIPELINE, raws, batch_size=batch_size))
+    answers = list(predict_stream(PIPELINE, raws, Execution(batch_size)))
     assert [answer.input for answer in answers] == raws
     for raw, answer in zip(raws, answers, strict=True):
         (alone,) = predict_window(PIPELINE, [raw])
@@ -58,7 +58,7 @@ class Endless:
 
 def test_inputs_without_end_are_answered_in_windows_that_grow_up_to_a_limit() -> None:
     inputs, ahead = Endless(), set[int]()
-    answers = predict_stream(PIPELINE, inputs, batch_size=2)
+    answers = predict_stream(PIPELINE, inputs, Execution(2))
     for number, answer in enumerate(itertools.islice(answers, 400), start=1):
         assert answer.input == ("a", "ab", "bbb")[(number - 1) % 3]
         if number == 1:
@@ -70,7 +70,7 @@ def test_inputs_without_end_are_answered_in_windows_that_grow_up_to_a_limit() ->
 def test_batches_of_one_are_answered_as_they_come() -> None:
     inputs = Endless()
     for number, _ in enumerate(
-        itertools.islice(predict_stream(PIPELINE, inputs, batch_size=1), 5), start=1
+        itertools.islice(predict_stream(PIPELINE, inputs, Execution(1)), 5), start=1
     ):
         assert inputs.read == number
 

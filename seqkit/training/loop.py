@@ -19,7 +19,7 @@ from seqkit.data.batching import make_batches
 from seqkit.data.stored_items import encoded
 from seqkit.errors import SeqkitError
 from seqkit.pipeline import Pipeline, Scores
-from seqkit.predicting import score_examples
+from seqkit.predicting import Execution, score_examples
 from seqkit.processes import ALONE, LostContactError, Processes
 from seqkit.run import FAULTS, FLOW, WEIGHTS
 from seqkit.settings import TrainingConfig
@@ -204,7 +204,8 @@ class Trainer:
 
     def score(self, examples: Sequence[Any]) -> Scores:
         """Scores of real predictions for labelled examples."""
-        return score_examples(self.pipeline, examples, device=self.device, processes=self.processes)
+        how = Execution(device=self.device, processes=self.processes)
+        return score_examples(self.pipeline, examples, how)
 
     def _train_epoch(self, train: Sequence[Any], items: Sequence[Any], epoch: int) -> None:
         """The epoch's steps, from where it stands; `items` are the examples of `train` as numbers."""

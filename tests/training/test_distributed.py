@@ -16,7 +16,7 @@ from torch.distributed import TCPStore
 import seqkit
 from seqkit.errors import DataError
 from seqkit.files import read_json
-from seqkit.predicting import score_examples
+from seqkit.predicting import Execution, score_examples
 from seqkit.processes import join
 from seqkit.task import Splits
 from seqkit.training.loop import Trainer
@@ -192,7 +192,7 @@ def test_an_error_on_one_process_is_raised_on_all(tmp_path: Path) -> None:
             return predict(items, batch)
 
         pipeline.predict = failing  # type: ignore[method-assign]
-        return score_examples(pipeline, SPLITS.test, batch_size=2, processes=join())
+        return score_examples(pipeline, SPLITS.test, Execution(2, processes=join()))
 
     assert run_together(work) == ["SeqkitError: picture.png: not readable."] * 2
 

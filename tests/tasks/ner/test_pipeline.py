@@ -18,7 +18,7 @@ import seqkit
 from seqkit.config import from_dict, merge, to_dict
 from seqkit.data.tag_schemes import check_tags
 from seqkit.errors import ConfigError, DataError
-from seqkit.predicting import predict_window
+from seqkit.predicting import Execution, predict_window
 from seqkit.prediction import Prediction
 
 TASK = NerTask()
@@ -73,7 +73,7 @@ def trained() -> NerPipeline:
 
 
 def answers(made: NerPipeline, raws: Sequence[Any], batch_size: int = 64) -> list[Prediction]:
-    return predict_window(made, raws, batch_size=batch_size)
+    return predict_window(made, raws, Execution(batch_size))
 
 
 @pytest.mark.parametrize("crf", [True, False])

@@ -16,7 +16,7 @@ import seqkit
 from seqkit.config import from_dict
 from seqkit.errors import ConfigError, DataError
 from seqkit.nn import CELLS
-from seqkit.predicting import predict_window
+from seqkit.predicting import Execution, predict_window
 from seqkit.prediction import Prediction
 from seqkit.weights import load_weights, save_weights
 
@@ -79,7 +79,7 @@ def fresh(pipeline: TranslationPipeline) -> TranslationPipeline:
 def outputs(
     pipeline: TranslationPipeline, raws: list[str], batch_size: int = 32
 ) -> list[Prediction]:
-    return predict_window(pipeline, raws, batch_size=batch_size)
+    return predict_window(pipeline, raws, Execution(batch_size))
 
 
 def assert_same(first: list[Prediction], second: list[Prediction]) -> None:
