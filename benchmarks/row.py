@@ -19,6 +19,7 @@ class Setup:
     Attributes:
         data: Folder of the data sets.
         peers: Folder of a virtual environment each peer.
+        runs: Folder of the runs of scores.py.
         work: An empty folder that is removed when the row is done.
         repeats: Repetitions of either side.
         threads: Threads of either side.
@@ -26,6 +27,7 @@ class Setup:
 
     data: Path
     peers: Path
+    runs: Path
     work: Path
     repeats: int
     threads: int
@@ -40,7 +42,8 @@ class Row:
         work: What is done.
         against: What else does it.
         aim: The ratio that is aimed at.
-        measure: Gives the record: `cases` with seconds a unit of work, `versions`, and `quality` where it is a task.
+        measure: Gives the record: `cases` with seconds a unit of work, `versions`, and `quality` where it is a task, or
+            `qualities` by case.
         unit: What a figure is shown in.
         scale: Units of work that the seconds shown are of; 0 shows units a second.
         quality: What the quality is, where the work has any.

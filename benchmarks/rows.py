@@ -8,6 +8,7 @@ from typing import Any
 import kernel_rows
 import ner_rows
 import own_rows
+import precision_rows
 import sentiment_rows
 import translation_rows
 from row import Row, Setup
@@ -51,6 +52,8 @@ ROWS = (
         translation_rows.decoding, "sentences/s"),
     Row("captioning-features", "captioning, an epoch with cached features", "the CNN run each epoch", "20",
         own_rows.cached_features, "pictures/s", 0, "dev loss a unit"),
+    Row("fewer-bits", "answers of the recipes' runs in bf16 or int8", "the same in float32", "1.5",
+        precision_rows.fewer_bits, "answers/s", 0, "score in fewer bits / in float32"),
     Row("inside-steps", "an epoch of each task", "its forward, backward and update alone", "0.95",
         own_rows.inside_steps, "s", 1),
     Row("growing-data", "training, 10 and 100 times the texts", "the texts once", "0.95",

@@ -4,7 +4,8 @@
     python benchmarks/speed.py --data DATA --write
 
 Both sides of a row do the same work on this machine in this very run, in turns; a ratio is that of the medians. DATA
-holds a folder a data set, as `data_scripts/` makes them; FOLDER is what `peers.py` made. Each row goes into
+holds a folder a data set, as `data_scripts/` makes them; FOLDER is what `peers.py` made; `--runs` names the runs that
+`scores.py` trained. Each row goes into
 speed.json beside this script once it is measured, with every repetition, and a row that is there is measured again only
 if it is named, so that a long table goes on where it stopped. `--write` puts the table into docs/speed.md.
 """
@@ -40,8 +41,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     records = read_records(options.records)
     for row in due(options.rows, records):
         with tempfile.TemporaryDirectory() as work:
-            data, peers = options.data.absolute(), options.peers.absolute()
-            setup = Setup(data, peers, Path(work), options.repeats, options.threads)
+            folders = (options.data, options.peers, options.runs, Path(work))
+            setup = Setup(*(f.absolute() for f in folders), options.repeats, options.threads)
             print(f"{row.name} ...", file=sys.stderr, flush=True)
             records = merged(records, row.name, measured(row, setup))
         text = json.dumps(records, indent=1, sort_keys=True) + "\n"
@@ -56,6 +57,8 @@ def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--data", type=Path, required=True, help="folder of the data sets")
     parser.add_argument("--peers", type=Path, default=Path("peers"), help="folder of peers.py")
+    about = "folder of the runs of scores.py"
+    parser.add_argument("--runs", type=Path, default=Path("runs/scores"), help=about)
     names = [row.name for row in ROWS]
     parser.add_argument("--rows", nargs="*", choices=names, help="rows to measure (again)")
     parser.add_argument("--repeats", type=int, default=5, help="repetitions of either side")
@@ -143,10 +146,15 @@ def by_case(row: Row, record: dict[str, Any]) -> list[str]:
     if len(cases) < 2:
         return []
     head = ["| case | ratio | seqkit | the other |", "|---|---|---|---|"]
+    qualities = record.get("qualities", {})
+    if qualities:
+        head = [f"{head[0]} {row.quality} |", f"{head[1]}---|"]
     lines = [f"`{row.name}`, case by case:", "", *head]
     for (name, times), each in zip(cases.items(), ratios(cases), strict=True):
         ours, theirs = (row.shown(typical(side, {name: times})) for side in ("ours", "theirs"))
-        lines.append(f"| {name} | {each:.2f} | {ours} | {theirs} |")
+        score = qualities.get(name)
+        scores = f" {score['ours']:.4g} / {score['theirs']:.4g} |" if score else ""
+        lines.append(f"| {name} | {each:.2f} | {ours} | {theirs} |{scores}")
     return [*lines, ""]
 
 
