@@ -17,7 +17,7 @@ from seqkit.comparison.plan import Plan, budget_minutes, timed, variants
 from seqkit.comparison.series import Series
 from seqkit.comparison.table import Row, make_rows, verdict, write_csv
 from seqkit.config import to_dict
-from seqkit.errors import ConfigError, DataError
+from seqkit.errors import ConfigError, DataError, RunError
 from seqkit.predictor import read_again
 from seqkit.report import write_page
 from seqkit.run import Run, next_run_name, open_run
@@ -161,10 +161,11 @@ def compare_runs(
 
 
 def _common_task(runs: Sequence[Run]) -> Task[Any, Any]:
-    """The one task of several runs.
+    """The one task of several finished runs.
 
     Raises:
         ConfigError: if there are fewer than two, or they are of several tasks.
+        RunError: if the training of one has not ended.
     """
     if len(runs) < 2:
         raise ConfigError("Two runs at least are needed to compare.")
@@ -174,6 +175,10 @@ def _common_task(runs: Sequence[Run]) -> Task[Any, Any]:
             raise ConfigError(
                 f"{run.path}: a run of {run.task.name}; {first.path} is of {first.task.name}."
             )
+    for run in runs:
+        if not run.metrics():
+            go_on = f"seqkit train --resume {run.path}"
+            raise RunError(f"{run.path}: its training has not ended; go on with: {go_on}")
     return first.task
 
 

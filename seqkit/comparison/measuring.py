@@ -12,7 +12,6 @@ import numpy
 
 from seqkit.api import fingerprint
 from seqkit.comparison.cost import Cost, answers_and_cost
-from seqkit.errors import RunError
 from seqkit.files import read_json, sha256, write_text
 from seqkit.lengths import LengthGroup, length_groups, score_groups
 from seqkit.metrics.bootstrap import SAMPLES, Array, draws
@@ -81,15 +80,8 @@ def measure(path: Path, ground: Ground, folder: Path, name: str) -> Measured:
         ground: What is compared on.
         folder: Where answers are kept.
         name: Of the files there.
-
-    Raises:
-        RunError: if the training of the run has not ended.
     """
     run = open_run(path)
-    if not run.metrics():
-        raise RunError(
-            f"{path}: its training has not ended; go on with: seqkit train --resume {path}"
-        )
     predictor = load(run)
     pipeline, metric, examples = predictor.pipeline, run.task.metric, ground.examples
     predictions, cost = _answers(predictor, ground, folder / name)

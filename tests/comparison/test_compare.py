@@ -246,7 +246,7 @@ def test_runs_that_cannot_be_compared_are_refused(
     assert "Two runs at least" in refusal(ConfigError, lambda: seqkit.compare_runs([run]))
     with pytest.raises(KilledError):
         seqkit.train("toy", out=tmp_path / "half", reporter=Killer(9))
-    half = lambda: seqkit.compare_runs([run, tmp_path / "half"], out=tmp_path / "out")  # noqa: E731
+    half = lambda: seqkit.compare_runs([tmp_path / "half", run], out=tmp_path / "out")  # noqa: E731
     assert "half: its training has not ended" in refusal(RunError, half)
     read = ToyTask.read
 
