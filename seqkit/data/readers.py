@@ -12,6 +12,7 @@ import gzip
 import json
 import numbers
 import os
+import re
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -25,6 +26,8 @@ StrPath = str | os.PathLike[str]
 
 SEPARATORS = {".csv": ",", ".tsv": "\t", ".txt": "\t"}
 JSON_SUFFIXES = (".jsonl", ".ndjson", ".json")
+HALF = re.compile("[\ud800-\udfff]")
+"""Half a character: a surrogate without the other one."""
 
 
 def read_lines(path: StrPath) -> list[str]:
@@ -292,7 +295,7 @@ def _as_text(value: object, column: str, where: str) -> str:
         return "true" if value else "false"
     if isinstance(value, (str, numbers.Number)):
         text = str(value)
-        if any("\ud800" <= character <= "\udfff" for character in text):
+        if HALF.search(text):
             raise DataError(f"{where}: {column!r} holds half a character (a lone surrogate).")
         return text
     kind = "missing (null)" if value is None else f"a {type(value).__name__}"
