@@ -40,7 +40,7 @@ def record(ours: float, theirs: float, **further: Any) -> dict[str, Any]:
 
 
 def setup_of(bench: Benchmarks, folder: Path) -> Any:
-    return bench.row.Setup(folder, folder, folder, repeats=2, threads=1)
+    return bench.row.Setup(folder, folder, folder, folder, repeats=2, threads=1)
 
 
 def test_sides_take_turns_and_the_first_one_changes(bench: Benchmarks) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from seqkit.comparison.page import comparison_page
 from seqkit.comparison.table import make_rows
+from seqkit.lengths import length_groups
 from seqkit.report import write_page
 
 from ..chromium import Chromium, chromium
@@ -33,9 +34,11 @@ def test_every_training_of_many_networks_is_seen_at_any_width(
     rows = make_rows(
         {name: [measured(100 + 9 * i + j) for j in range(4)] for i, name in enumerate(NAMES)}
     )
-    page = comparison_page("sentiment: 8 networks", "accuracy", rows, {"Data": "sample"}, "test")
+    groups = length_groups([3] * 12 + [9] * 8 + [10] * 4)
+    facts = {"Data": "sample"}
+    page = comparison_page("sentiment: 8 networks", "accuracy", rows, groups, facts, "test")
     path, *pictures = write_page(page, tmp_path / "comparison.html")
-    assert len(pictures) == 2
+    assert len(pictures) == 4
     for width in (360, 1280):
         browser.open(path, width)
         assert browser.seen.complaints == [] and browser.seen.requests == []

@@ -16,11 +16,11 @@ from seqkit.tasks.language.reading import read_texts
 import seqkit
 from seqkit.config import from_dict
 from seqkit.data import stored_items
+from seqkit.data.batching import BlockBatches
 from seqkit.data.stored_items import StoredItems, encoded
 from seqkit.errors import DataError, RunError
 from seqkit.files import sha256
 from seqkit.registry import get_task
-from seqkit.training import loop
 from seqkit.training.report import Reporter
 
 TASK = get_task("language")
@@ -32,7 +32,7 @@ def small_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SEQKIT_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(blocks, "SIZE", 500)
     monkeypatch.setattr(stored_items, "FEW", 0)
-    monkeypatch.setattr(loop, "MANY", 0)
+    monkeypatch.setattr("seqkit.training.batches.MANY", 0)
 
 
 def text_file(path: Path, lines: int) -> Path:
@@ -167,7 +167,7 @@ def peak_of_preparing(path: Path, stream_above: float = 0) -> int:
     made = TASK.fit(config, splits.train)
     items = encoded(made, splits.train, keep=True)
     assert isinstance(items, StoredItems)
-    batches = loop.BlockBatches(items.lengths, batch_size=8, seed="1 1")
+    batches = BlockBatches(items.lengths, batch_size=8, seed="1 1")
     steps = sum(int(made.collate([items[i] for i in b]).lengths.sum()) for b in batches)
     assert steps == items.lengths.sum()
     peak = tracemalloc.get_traced_memory()[1]
