@@ -150,6 +150,12 @@ def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
     assert (tmp_path / "site" / "reference" / "index.html").exists()
 
 
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_a_command_is_run_or_marked_on(page: Path) -> None:
+    for block in blocks(page):
+        _runnable(block)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES, ids=named)
 def test_the_commands_run_of(page: Path, tmp_path: Path) -> None:
