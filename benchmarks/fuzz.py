@@ -269,8 +269,7 @@ def feed(name: str, cases: range, seed: int) -> bool:
     with tempfile.TemporaryDirectory() as home:
         folder, good = Path(home), {}
         if predictor is None:
-            TARGETS[name].make(folder)
-            good = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+            good = good_files(TARGETS[name], folder)
         for case in cases:
             rng = random.Random(f"{name} {seed} {case}")
             start = time.perf_counter()
@@ -308,12 +307,25 @@ def read_mutated(target: Target, good: dict[Path, bytes], folder: Path, rng: ran
     """Gives a target its files with one of them changed, and puts them right again."""
     random.seed(rng.random())
     file = rng.choice(sorted(good))
-    file.write_bytes(mutated(good[file], rng))
+    use_changed(target, good, folder, file, mutated(good[file], rng))
+
+
+def use_changed(
+    target: Target, good: dict[Path, bytes], folder: Path, file: Path, content: bytes
+) -> None:
+    """Gives a target its files with the content of one of them replaced, and puts them right again."""
+    file.write_bytes(content)
     try:
         target.use(folder)
     finally:
         for path in {file, folder / MANIFEST} & set(good):
             path.write_bytes(good[path])
+
+
+def good_files(target: Target, folder: Path) -> dict[Path, bytes]:
+    """Has a target's files made, and gives what is in them."""
+    target.make(folder)
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def mutated(content: bytes, rng: random.Random) -> bytes:

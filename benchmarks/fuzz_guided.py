@@ -10,6 +10,7 @@ memory passes 2 GB; the case is then written into the working folder.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 import tempfile
 from pathlib import Path
@@ -17,7 +18,7 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(include=["seqkit"]):
-    from fuzz import SLOW, TARGETS
+    from fuzz import SLOW, TARGETS, good_files, use_changed
 
     from seqkit.errors import SeqkitError
 
@@ -34,9 +35,8 @@ def main() -> None:
         folder, corpus = Path(home, "files"), Path(home, "corpus")
         folder.mkdir()
         corpus.mkdir()
-        target.make(folder)
-        good = {path: path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
-        files = list(good)
+        good = good_files(target, folder)
+        files = sorted(good)
         for number, file in enumerate(files):
             (corpus / str(number)).write_bytes(bytes([number]) + good[file])
 
@@ -45,13 +45,8 @@ def main() -> None:
             if not data:
                 return
             file = files[data[0] % len(files)]
-            file.write_bytes(data[1:])
-            try:
-                target.use(folder)
-            except SeqkitError:
-                pass
-            finally:
-                file.write_bytes(good[file])
+            with contextlib.suppress(SeqkitError):
+                use_changed(target, good, folder, file, data[1:])
 
         limits = [f"-max_total_time={options.seconds}", f"-seed={options.seed}", f"-timeout={SLOW:.0f}",
                   "-rss_limit_mb=2048", "-max_len=20000"]  # fmt: skip

@@ -111,7 +111,7 @@ def compare_on(
     try:
         runs = series.runs(networks, plan)
         reporter.scoring(part)
-        ground = Ground.of(examples, next(iter(runs.values()))[0])
+        ground = Ground.of(part, examples, next(iter(runs.values()))[0])
         measured = {
             name: [measure(path, ground, folder / ANSWERS, path.name) for path in paths]
             for name, paths in runs.items()
@@ -119,7 +119,7 @@ def compare_on(
     except Interrupted as stop:
         kept = f"Stopped. What is trained is kept; go on by the same command with --out {folder}"
         raise Interrupted(kept, stop.number) from stop
-    return _told(task, folder, splits, ground, measured, _facts(plan, config))
+    return _told(task, folder, splits.source, ground, measured, _facts(plan, config))
 
 
 def compare_runs(
@@ -151,13 +151,13 @@ def compare_runs(
         _check_common_data(opened, part, examples)
     folder = Path(out) if out else next_run_name(f"{task.name}-comparison")
     open_folder(folder, {"task": task.name, "runs": [str(run.path) for run in opened]})
-    ground, measured = Ground.of(examples, opened[0].path), {}
+    ground, measured = Ground.of(part, examples, opened[0].path), {}
     for number, (name, run) in enumerate(_named(opened).items(), start=1):
         reporter.note(f"[{number}/{len(opened)}] {run.path}")
         reporter.scoring(part)
         file = f"{number}-{run.path.name}"
         measured[name] = [measure(run.path, ground, folder / ANSWERS, file)]
-    return _told(task, folder, splits, ground, measured, {})
+    return _told(task, folder, splits.source, ground, measured, {})
 
 
 def _common_task(runs: Sequence[Run]) -> Task[Any, Any]:
@@ -218,7 +218,7 @@ def _facts(plan: Plan, config: Any) -> dict[str, str]:
 def _told(
     task: Task[Any, Any],
     folder: Path,
-    splits: Splits[Any],
+    source: str,
     ground: Ground,
     measured: Mapping[str, Sequence[Measured]],
     facts: Mapping[str, str],
@@ -226,10 +226,11 @@ def _told(
     """Writes the table and the page with its pictures."""
     rows = make_rows(measured)
     write_csv(rows, task.metric, folder / TABLE)
-    part = "test" if splits.test else "dev"
-    data = f"{splits.source}, {len(ground.examples):,} examples of the {part} part"
+    data = f"{source}, {len(ground.examples):,} examples of the {ground.part} part"
     signature = next(iter(measured.values()))[0].signature
     about = {"Data": data, **facts, "Score": signature}
     title = f"{task.name}: {len(rows)} networks compared"
-    write_page(comparison_page(title, task.metric, rows, ground.groups, about, part), folder / PAGE)
+    write_page(
+        comparison_page(title, task.metric, rows, ground.groups, about, ground.part), folder / PAGE
+    )
     return Comparison(folder, task.metric, rows, verdict(rows, task.metric))

@@ -30,21 +30,23 @@ class Ground:
     """What all networks are compared on.
 
     Attributes:
+        part: Name of the split that the examples are.
         examples: Labelled examples.
         groups: Those of about one length, as the first network counts its steps.
     """
 
+    part: str
     examples: Sequence[Any]
     groups: Sequence[LengthGroup]
 
     @classmethod
-    def of(cls, examples: Sequence[Any], path: Path) -> Ground:
-        """The examples, grouped by the length that the run in `path` gives them."""
+    def of(cls, part: str, examples: Sequence[Any], path: Path) -> Ground:
+        """The examples of a split, grouped by the length that the run in `path` gives them."""
         pipeline = load(path).pipeline
         inputs = [pipeline.raw_input(example) for example in examples]
         pipeline.fixed_features(inputs)
         lengths = [pipeline.length(pipeline.encode_input(raw)) for raw in inputs]
-        return cls(examples, length_groups(lengths))
+        return cls(part, examples, length_groups(lengths))
 
 
 @dataclass(frozen=True)

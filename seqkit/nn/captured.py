@@ -30,6 +30,24 @@ Recorder = Callable[[Callable[[], T]], tuple[T, Callable[[], None]]]
 """Runs a function and gives (its tensors, what computes them anew in place from what its inputs then hold)."""
 
 
+def cuda_graph(function: Callable[[], T]) -> tuple[T, Callable[[], None]]:
+    """A recording as a CUDA graph.
+
+    Raises:
+        RuntimeError: if the function does what a graph cannot hold.
+    """
+    aside: torch.cuda.Stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+    aside.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(aside):  # libraries set themselves up outside of the recording
+        for _ in range(3):
+            function()
+    torch.cuda.current_stream().wait_stream(aside)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        found = function()
+    return found, graph.replay
+
+
 class Captured:
     """A `StepModel` that makes the steps of a recurrent decoder by recordings of them.
 
@@ -39,15 +57,15 @@ class Captured:
     Args:
         model: The network.
         device: Where it is.
-        recorder: Makes a recording; None makes CUDA graphs.
+        recorder: Makes a recording.
     """
 
     def __init__(
-        self, model: StepModel[Any], device: torch.device, recorder: Recorder[Any] | None = None
+        self, model: StepModel[Any], device: torch.device, recorder: Recorder[Any] = cuda_graph
     ) -> None:
         self.model = model
         self.device = device
-        self.recorder: Recorder[Any] = recorder or cuda_graph
+        self.recorder = recorder
         self.failed = False
         self._seen: dict[tuple[int, int], int] = {}
         self._recordings: OrderedDict[tuple[int, int], Recording] = OrderedDict()
@@ -73,9 +91,7 @@ class Captured:
                 return None
             try:
                 self._recordings[shape] = Recording(self.model, state, shape, self.recorder)
-            except (
-                RuntimeError
-            ):  # such as an operation that a graph cannot hold, or no memory for it
+            except RuntimeError:  # what a graph cannot hold, or no memory for it
                 self.failed = True
                 self._recordings.clear()
                 return None
@@ -147,24 +163,6 @@ class Recording:
         self.state.keys[:rows, :length].copy_(state.keys)
         self.state.mask[:rows].zero_()
         self.state.mask[:rows, :length].copy_(state.mask)
-
-
-def cuda_graph(function: Callable[[], T]) -> tuple[T, Callable[[], None]]:
-    """A recording as a CUDA graph.
-
-    Raises:
-        RuntimeError: if the function does what a graph cannot hold.
-    """
-    aside: torch.cuda.Stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
-    aside.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(aside):  # libraries set themselves up outside of the recording
-        for _ in range(3):
-            function()
-    torch.cuda.current_stream().wait_stream(aside)
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
-        found = function()
-    return found, graph.replay
 
 
 def _rounded_up(rows: int, length: int) -> tuple[int, int]:

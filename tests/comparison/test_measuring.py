@@ -39,7 +39,7 @@ def test_a_prediction_comes_back_from_json_as_it_was() -> None:
 
 
 def test_a_run_is_measured_as_it_was_scored(run: Path, tmp_path: Path) -> None:
-    measured = measure(run, Ground.of(EXAMPLES, run), tmp_path, "run")
+    measured = measure(run, Ground.of("test", EXAMPLES, run), tmp_path, "run")
     metrics = read_json(run / "metrics.json")
     assert measured.score == metrics["scores"]["test"]["accuracy"]
     assert measured.resampled.shape == (SLOW_SAMPLES,), (
@@ -51,13 +51,13 @@ def test_a_run_is_measured_as_it_was_scored(run: Path, tmp_path: Path) -> None:
         metrics["parameters"],
         metrics["train_seconds"],
     )
-    assert measure(run, Ground.of(EXAMPLES, run), tmp_path, "run") == measured, (
+    assert measure(run, Ground.of("test", EXAMPLES, run), tmp_path, "run") == measured, (
         "the second time it is read"
     )
 
 
 def test_groups_of_a_length_make_up_the_whole(run: Path, tmp_path: Path) -> None:
-    ground = Ground.of(EXAMPLES * 8, run)
+    ground = Ground.of("test", EXAMPLES * 8, run)
     assert len(ground.groups) > 1
     measured = measure(run, ground, tmp_path, "run")
     right = sum(
@@ -74,14 +74,14 @@ def test_the_factor_of_a_network_of_one_layer_is_that_of_its_diagnosis(
 ) -> None:
     items = [(pipeline := seqkit.load(run).pipeline).encode(example) for example in EXAMPLES]
     (flow,) = diagnose(pipeline, items, torch.device("cpu")).flows
-    measured = measure(run, Ground.of(EXAMPLES, run), tmp_path, "run")
+    measured = measure(run, Ground.of("test", EXAMPLES, run), tmp_path, "run")
     assert len(EXAMPLES) <= DIAGNOSED
     assert measured.cost.gradient_factor == pytest.approx(flow.rate)
 
 
 def test_other_examples_are_answered_anew(run: Path, tmp_path: Path) -> None:
-    measure(run, Ground.of(EXAMPLES, run), tmp_path, "run")
-    measure(run, Ground.of(EXAMPLES[:4], run), tmp_path, "run")
+    measure(run, Ground.of("test", EXAMPLES, run), tmp_path, "run")
+    measure(run, Ground.of("test", EXAMPLES[:4], run), tmp_path, "run")
     assert len((tmp_path / "run.jsonl").read_text(encoding="utf-8").splitlines()) == 4
 
 
@@ -89,6 +89,9 @@ def test_the_speed_of_a_run_that_counted_no_units_is_not_known(run: Path, tmp_pa
     history = run / "history.csv"
     text = history.read_text(encoding="utf-8")
     write_text(history, text.replace("units", "others"))
-    assert measure(run, Ground.of(EXAMPLES, run), tmp_path, "run").cost.train_speed is None
+    assert measure(run, Ground.of("test", EXAMPLES, run), tmp_path, "run").cost.train_speed is None
     write_text(history, text)
-    assert measure(run, Ground.of(EXAMPLES, run), tmp_path, "again").cost.train_speed is not None
+    assert (
+        measure(run, Ground.of("test", EXAMPLES, run), tmp_path, "again").cost.train_speed
+        is not None
+    )
