@@ -7,6 +7,7 @@ alone needs none of that: every call is then what it says, without any exchange.
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import time
@@ -165,6 +166,7 @@ def join() -> Processes:
     os.environ.setdefault("OMP_NUM_THREADS", str(cores))  # each process its share of the machine
     if not dist.is_initialized():
         _connect()
+        atexit.register(_part)
     return Processes(dist.get_rank(), dist.get_world_size())
 
 
@@ -177,6 +179,12 @@ def _connect() -> None:
         store, rank, size = next(rendezvous("env://", timeout=MEETING))
         store = dist.PrefixStore(_own_corner(store, rank, size), store)  # type: ignore[attr-defined]
         dist.init_process_group(backends, store=store, rank=rank, world_size=size, timeout=PATIENCE)
+
+
+def _part() -> None:
+    """Ends the group's threads: Python, as it ends, would abort in one that just lets go of a tensor."""
+    if dist.is_initialized():
+        dist.destroy_process_group()
 
 
 def _own_corner(store: Any, rank: int, size: int) -> str:

@@ -49,6 +49,20 @@ def test_two_processes_train_and_answer_as_one(tmp_path: Path) -> None:
     assert (tmp_path / "alone").read_bytes() == (tmp_path / "shared").read_bytes()
 
 
+def test_the_threads_that_connect_processes_end_before_python_does(tmp_path: Path) -> None:
+    program = """
+import atexit, torch.distributed as dist
+atexit.register(lambda: print("connected at the end:", dist.is_initialized()))
+from seqkit.processes import join
+print(join().gather(lambda: "here"))
+"""
+    (tmp_path / "program.py").write_text(program, encoding="utf-8")
+    ended = run([sys.executable, *torchrun(), "program.py"], tmp_path)
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.count("['here', 'here']") == 2
+    assert ended.stdout.count("connected at the end: False") == 2
+
+
 @pytest.mark.slow
 def test_two_processes_score_as_one_and_share_no_standard_input(tmp_path: Path) -> None:
     run(seqkit_command("train", "ner", "--out", "run", *SMALL, "--training.epochs", "1"), tmp_path)
