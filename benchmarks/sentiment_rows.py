@@ -24,7 +24,8 @@ BILSTM: Settings = {
 LAYERS = {"rnn_tanh": "SimpleRNN", "lstm": "LSTM"}
 EPOCH = 25_000
 """Reviews of an epoch, to which the time of a share is scaled."""
-SCORED = 2_000
+NOTEBOOK_SHARE, BILSTM_SHARE, SCORED = 6_400, 3_200, 2_000
+"""Reviews that are trained on and that are scored."""
 
 
 def against(peer: str, setup: Setup, settings: Settings, share: int) -> dict[str, Any]:

@@ -28,7 +28,7 @@ from side_by_side import ratios, typical
 
 RECORDS = Path(__file__).with_name("speed.json")
 PAGE = Path(__file__).parents[1] / "docs" / "speed.md"
-BEGIN, END = "<!-- speed: benchmarks/speed.py writes this table -->", "<!-- end of speed -->"
+MARKS = ("<!-- speed: benchmarks/speed.py writes this table -->", "<!-- end of speed -->")
 
 Records = dict[str, dict[str, Any]]
 """What was measured, by the name of the row."""
@@ -49,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         options.records.write_text(text, encoding="utf-8")
     print(table(records))
     if options.write:
-        write_table(table(records))
+        write_between(MARKS, table(records))
 
 
 def parser() -> argparse.ArgumentParser:
@@ -189,12 +189,13 @@ def processor() -> str:
     return f"{name}, {os.cpu_count()} cores"
 
 
-def write_table(text: str) -> None:
-    """Puts the table between the page's marks."""
+def write_between(marks: tuple[str, str], text: str) -> None:
+    """Puts a table between two marks of the page."""
+    begin, end = marks
     page = PAGE.read_text(encoding="utf-8")
-    before, _, rest = page.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    PAGE.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}", encoding="utf-8")
+    before, _, rest = page.partition(begin)
+    _, _, after = rest.partition(end)
+    PAGE.write_text(f"{before}{begin}\n{text}\n{end}{after}", encoding="utf-8")
     print(f"{PAGE}: written.")
 
 

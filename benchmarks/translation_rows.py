@@ -32,6 +32,8 @@ SETTINGS: Settings = {
 }  # fmt: skip
 LENGTH = 16
 """Units of each decoded sentence, its end mark included: networks that have learned little would never end it."""
+FIXED = {**SETTINGS, "decoding": {"beam_size": 5, "min_len": LENGTH - 1, "max_len": LENGTH}}
+"""The settings with which every sentence is as long as the others."""
 TRAINED, SCORED = 1280, 128
 
 Parts = dict[str, list[Any]]
@@ -41,7 +43,7 @@ Parts = dict[str, list[Any]]
 def training(setup: Setup) -> dict[str, Any]:
     """Seconds a target unit of an epoch over a share of the pairs."""
     parts, pipeline = prepare(setup)
-    units = sum(len(pipeline.encode(pair).tgt) - 1 for pair in parts["train"])
+    units = target_units(pipeline, parts["train"])
     ours = seqkit_training(setup, "translation", at(setup.work, SETTINGS), "dev_loss", units)
     times, known = race(ours, joeynmt(setup, pipeline, parts, units), setup.repeats)
     return {"cases": {f"{TRAINED:,} pairs": times}, **known}
@@ -51,11 +53,15 @@ def decoding(setup: Setup) -> dict[str, Any]:
     """Seconds a sentence of beam search, each sentence as long as the others."""
     parts, pipeline = prepare(setup)
     inputs = [pair.src for pair in parts["dev"]]
-    fixed = {**SETTINGS, "decoding": {"beam_size": 5, "min_len": LENGTH - 1, "max_len": LENGTH}}
-    ours = seqkit_prediction(setup, "translation", at(setup.work, fixed), inputs, len(inputs))
+    ours = seqkit_prediction(setup, "translation", at(setup.work, FIXED), inputs, len(inputs))
     theirs = joeynmt(setup, pipeline, parts, len(inputs), "--decode")
     times, known = race(ours, theirs, setup.repeats)
     return {"cases": {f"{SCORED} sentences of {LENGTH} units": times}, **known}
+
+
+def target_units(pipeline: Any, pairs: Sequence[Any]) -> int:
+    """Units that a decoder writes for the pairs, end marks included."""
+    return sum(len(pipeline.encode(pair).tgt) - 1 for pair in pairs)
 
 
 def prepare(setup: Setup) -> tuple[Parts, Any]:

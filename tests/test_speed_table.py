@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import doctest
 import importlib
+import json
 import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
+import torch
+from torch import nn
 
 ROOT = Path(__file__).parents[1]
 MODULES = ("speed", "rows", "row", "side_by_side", "processes", "peers", "kernel_rows", "preparing",
-           "sentiment_rows", "ner_rows", "translation_rows", "own_rows")  # fmt: skip
+           "sentiment_rows", "ner_rows", "translation_rows", "own_rows", "floors")  # fmt: skip
 
 
 class Benchmarks:
@@ -128,9 +131,8 @@ def test_a_measured_row_is_kept_and_the_page_gets_the_table(
     bench: Benchmarks, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     page, kept = tmp_path / "speed.md", tmp_path / "speed.json"
-    page.write_text(
-        f"before\n{bench.speed.BEGIN}\nold\n{bench.speed.END}\nafter\n", encoding="utf-8"
-    )
+    begin, end = bench.speed.MARKS
+    page.write_text(f"before\n{begin}\nold\n{end}\nafter\n", encoding="utf-8")
     row = bench.row.Row("gru", "w", "a", "2", lambda _: record(1, 2), "s", 1)
     monkeypatch.setattr(bench.speed, "ROWS", (row,))
     monkeypatch.setattr(bench.speed, "PAGE", page)
@@ -162,3 +164,24 @@ def test_results_that_differ_are_refused(bench: Benchmarks) -> None:
 
     with pytest.raises(AssertionError):
         bench.kernel_rows.check_alike([torch.zeros(2)], [torch.full((2,), 0.01)])
+
+
+def test_a_floor_is_the_products_at_the_speed_of_large_ones(
+    bench: Benchmarks, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account = bench.floors.Account(batches=2)
+    layer, batch = nn.Linear(30, 40), torch.rand(20, 30)
+    with account.counting():
+        layer(batch)
+    assert account.flops == 2 * 20 * 30 * 40
+    account.seconds = [0.3, 0.1, 0.2]
+    account.operations = {"aten::addmm": (0.15, 4), "aten::tanh": (0.05, 2), "detach": (0.0, 1)}
+    kept = tmp_path / "speed.json"
+    kept.write_text(json.dumps({"gru": record(1, 2)}), encoding="utf-8")
+    monkeypatch.setattr(bench.floors, "RECORDS", kept)
+    monkeypatch.setattr(bench.floors, "WORK", {"gru": lambda setup: (account, 10)})
+    row = bench.row.Row("gru", "w", "a", "4", record, "s", 1)
+    cells = bench.floors.line(row, 1e6, tmp_path).split(" | ")
+    # ten units in 0.2 s; 48,000 operations at a million a second; theirs, 2 s, by 4
+    assert cells[1:4] == ["0.02 s", "0.0048 s", "0.5 s"]
+    assert cells[5].startswith("`addmm` 75% (2), `tanh` 25% (1)")
