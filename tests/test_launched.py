@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from seqkit.cli.main import main
 
-from seqkit.files import sha256
+from seqkit.files import read_json, sha256
 
 SMALL = ["--model.hidden_size", "8", "--training.device", "cpu", "--training.checkpoint_steps", "5"]
 
@@ -24,6 +24,11 @@ def seqkit_command(*words: str, launcher: tuple[str, ...] = ()) -> list[str]:
 def torchrun(*options: str) -> tuple[str, ...]:
     return ("-m", "torch.distributed.run", "--nproc-per-node", "2", "--rdzv-backend", "c10d",
             "--rdzv-endpoint", "localhost:0", *options)  # fmt: skip
+
+
+def accelerate() -> tuple[str, ...]:
+    return ("-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2", "--num_machines", "1",
+            "--mixed_precision", "no", "--dynamo_backend", "no")  # fmt: skip
 
 
 def run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
@@ -61,6 +66,17 @@ print(join().gather(lambda: "here"))
     assert ended.returncode == 0, ended.stderr
     assert ended.stdout.count("['here', 'here']") == 2
     assert ended.stdout.count("connected at the end: False") == 2
+
+
+@pytest.mark.slow
+def test_accelerate_starts_two_processes_that_end_as_those_of_torchrun_do(tmp_path: Path) -> None:
+    for name, launcher in (("one", torchrun()), ("other", accelerate())):
+        train = ["train", "sentiment", "--out", name, *SMALL, "--training.epochs", "1"]
+        ended = run(seqkit_command(*train, launcher=launcher), tmp_path)
+        assert ended.returncode == 0, ended.stderr
+        assert read_json(tmp_path / name / "metrics.json")["processes"] == 2
+    first, second = (tmp_path / name / "model.safetensors" for name in ("one", "other"))
+    assert sha256(first) == sha256(second)
 
 
 @pytest.mark.slow
