@@ -90,7 +90,10 @@ def test_every_task_learns_and_answers_the_same_with_two_processes(
         "optimizer": "sgd",
         "lr": 0.1,
     }  # Adam makes much of what rounding leaves of a gradient of 0
-    options = {**TASKS[task], "training": {"epochs": 2, "batch_size": 15, "device": "cpu", **sgd}}
+    options = {
+        **TASKS[task],
+        "training": {"epochs": 7, "batch_size": 15, "device": "cpu", **sgd},
+    }  # 56 steps
     options["model"] = {**options["model"], **UNDRAWN.get(task, {}), "dropout": 0.0}
     # Its statistics are of a process' own share, and so is what it does; here it goes by those of before.
     monkeypatch.setattr(nn.BatchNorm2d, "train", lambda norm, _=True: nn.Module.train(norm, False))
