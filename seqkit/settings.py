@@ -65,6 +65,9 @@ class CoreConfig:
     init: Literal["auto", "torch", "keras", "identity"] = "auto"
     """Starting weights: torch's uniform, Keras' (orthogonal recurrence, Glorot input, zero bias), an identity
     recurrence, or auto: keras for all cells but rnn_relu, which takes identity."""
+    chrono_steps: int = 0
+    """Steps that the gates of an encoder's LSTM or GRU start out remembering, at most: each unit has a time of its own
+    (chrono initialisation; 0: off). Other cells ignore it. For what stands far back: as many as the longest inputs."""
     pretrained: str | None = None
     """A run of `seqkit pretrain` that vectors and, where the sizes are the same, recurrent weights start from."""
     num_heads: int = 4
@@ -78,6 +81,7 @@ class CoreConfig:
         faults.fraction(self, "dropout")
         faults.fraction(self, "embedding_dropout")
         faults.fraction(self, "weight_dropout")
+        faults.at_least(self, "chrono_steps", 0)
         faults.at_least(self, "num_heads", 1, "head")
         heads_ok = self.num_heads >= 1 and self.hidden_size % self.num_heads == 0
         if self.cell == "transformer" and self.hidden_size >= 1 and not heads_ok:

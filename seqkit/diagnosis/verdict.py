@@ -93,7 +93,10 @@ def _about_vanishing(flow: Flow, back: int) -> str:
             f"pooling or attention (its gradient there is {direct:.2g} of the last step's)."
         )
     if flow.cell in MEMORY:
-        return "Attention or pooling over all steps, or a shorter window would help."
+        return (
+            "Gates that start open (`model.chrono_steps`), attention or pooling over all steps, or a shorter window "
+            "would help."
+        )
     return (
         "A gated cell (`model.cell lstm` or `gru`), attention or pooling over all steps, or a "
         "shorter window would help."

@@ -44,7 +44,7 @@ class Encoder(nn.Module):
         dropout: Share of inputs zeroed, and of values between layers, in training.
         init: Starting weights of recurrent layers.
         num_heads: Attention heads of a transformer.
-        tbptt_steps, weight_dropout: See `Recurrent`.
+        chrono_steps, tbptt_steps, weight_dropout: See `Recurrent`.
         locked: Whether dropout keeps one mask for all steps of a row; a transformer's own does not.
     """
 
@@ -58,6 +58,7 @@ class Encoder(nn.Module):
         bidirectional: bool = True,
         dropout: float = 0.0,
         init: str = "auto",
+        chrono_steps: int = 0,
         num_heads: int = 4,
         tbptt_steps: int = 0,
         locked: bool = False,
@@ -74,8 +75,8 @@ class Encoder(nn.Module):
         else:
             self.layers = Recurrent(
                 cell, input_size, hidden_size, num_layers,
-                bidirectional=bidirectional, dropout=dropout, init=init, tbptt_steps=tbptt_steps,
-                locked=locked, weight_dropout=weight_dropout,
+                bidirectional=bidirectional, dropout=dropout, init=init, chrono_steps=chrono_steps,
+                tbptt_steps=tbptt_steps, locked=locked, weight_dropout=weight_dropout,
             )  # fmt: skip
             self.state_layers = num_layers
         self.output_size = self.layers.output_size

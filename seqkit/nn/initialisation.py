@@ -8,6 +8,9 @@ a plain RNN learns at all: an orthogonal one keeps the length of the signal over
     keras     recurrent weights orthogonal, input weights Glorot-uniform per gate, biases 0, LSTM forget gate 1
     identity  as keras, but the recurrence starts as the identity (Le et al. 2015, arXiv 1504.00941)
     auto      keras for tanh, LSTM and GRU; identity for rnn_relu
+
+Gates decide as much: one that starts half open writes half of the state anew at each step, so that what stood there a
+hundred steps ago is gone before anything is learned. Chrono initialisation spreads them instead.
 """
 
 from __future__ import annotations
@@ -23,8 +26,15 @@ SCHEMES = ("auto", "torch", "keras", "identity")
 EMBEDDING_BOUND = 0.05
 
 
-def initialise_recurrent(layer: nn.RNNBase, cell: str, scheme: str) -> None:
+def initialise_recurrent(layer: nn.RNNBase, cell: str, scheme: str, chrono_steps: int = 0) -> None:
     """Sets the weights of a recurrent layer in place.
+
+    Args:
+        layer: The layer.
+        cell: Name of its cell.
+        scheme: One of `SCHEMES`.
+        chrono_steps: Steps that the units of an LSTM or GRU start out remembering, at most; 0 leaves the gates to the
+            scheme.
 
     Raises:
         UnknownNameError: if the scheme is unknown.
@@ -32,12 +42,30 @@ def initialise_recurrent(layer: nn.RNNBase, cell: str, scheme: str) -> None:
     scheme = _resolved(scheme, cell)
     if scheme == "torch":
         layer.reset_parameters()
-        return
+    else:
+        _fill_gates(layer, cell, scheme)
+    if chrono_steps and cell in ("lstm", "gru"):
+        _spread_memories(layer, cell, chrono_steps)
+
+
+def _fill_gates(layer: nn.RNNBase, cell: str, scheme: str) -> None:
     for name, weight in layer.named_parameters():
         for block in torch.split(weight.data, layer.hidden_size):  # one gate at a time
             _fill(name, block, scheme)
         if cell == "lstm" and name.startswith("bias_ih"):
             weight.data[layer.hidden_size : 2 * layer.hidden_size].fill_(1.0)
+
+
+def _spread_memories(layer: nn.RNNBase, cell: str, steps: int) -> None:
+    """Biases by which each unit keeps what it holds for a time of its own, uniform in 1 to `steps` (chrono
+    initialisation, Tallec & Ollivier 2018, arXiv 1804.11188). The second gate is LSTM's forget gate and GRU's update
+    gate, both of which keep; an LSTM's input gate admits as much as is forgotten."""
+    for name, bias in layer.named_parameters():
+        if name.startswith("bias_ih"):
+            admitting, keeping, *_ = torch.split(bias.data, layer.hidden_size)
+            keeping.uniform_(1, max(1, steps - 1)).log_()
+            if cell == "lstm":
+                torch.neg(keeping, out=admitting)
 
 
 def initialise_embedding(weight: Tensor, scheme: str, pad_idx: int) -> None:

@@ -42,6 +42,7 @@ class Recurrent(nn.RNNBase):
         bidirectional: Whether a second set of cells reads from each row's last step to its first.
         dropout: Share of values zeroed between layers, in training.
         init: `auto`, `torch`, `keras` or `identity`, see `initialisation.py`.
+        chrono_steps: Steps that the units of an LSTM or GRU start out remembering, at most (0: as `init` has it).
         tbptt_steps: If above 0, gradients stop every so many steps (truncated backpropagation through time,
             Williams & Peng 1990); outputs stay the same. One direction only.
         locked: Whether dropout between layers keeps one mask for all steps of a row (Gal & Ghahramani 2016).
@@ -72,6 +73,7 @@ class Recurrent(nn.RNNBase):
         bidirectional: bool = False,
         dropout: float = 0.0,
         init: str = "auto",
+        chrono_steps: int = 0,
         tbptt_steps: int = 0,
         locked: bool = False,
         weight_dropout: float = 0.0,
@@ -97,7 +99,7 @@ class Recurrent(nn.RNNBase):
         self.kernel = kernel
         self.observer: Observer | None = None
         """Is told of every step while it is set; the layers then run step by step, which is slow."""
-        initialise_recurrent(self, cell, init)
+        initialise_recurrent(self, cell, init, chrono_steps)
 
     def forward(
         self, inputs: Tensor, lengths: Tensor | None = None, state: State | None = None

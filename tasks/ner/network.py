@@ -191,7 +191,8 @@ def build_network(
     encoder = Encoder(
         model.cell, vectors.output_size, model.hidden_size, model.num_layers,
         bidirectional=model.bidirectional, dropout=model.dropout, init=model.init,
-        num_heads=model.num_heads, locked=model.locked_dropout, weight_dropout=model.weight_dropout,
+        chrono_steps=model.chrono_steps, num_heads=model.num_heads,
+        locked=model.locked_dropout, weight_dropout=model.weight_dropout,
     )  # fmt: skip
     crf = CRF(len(tags), *rules) if model.crf else None
     tagger = Tagger(encoder, len(tags), crf, model.dropout)

@@ -81,6 +81,37 @@ def test_the_scheme_torch_fills_torchs_interval(cell: str) -> None:
         assert 0.3 * bound < weight.abs().max() <= bound
 
 
+@pytest.mark.parametrize("init", ["auto", "torch"])
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+def test_chrono_gates_remember_for_all_times_up_to_the_longest(cell: str, init: str) -> None:
+    layer = Recurrent(cell, INPUT, 500, init=init, chrono_steps=101)
+    admitting, keeping, *others = layer.bias_ih_l0.detach().split(500)
+    times = keeping.exp()
+    assert 1 <= times.min() < 5 and 95 < times.max() <= 100
+    assert times.mean() == pytest.approx(50, abs=5)  # uniform
+    assert (torch.equal(admitting, -keeping)) == (cell == "lstm")
+    if init == "auto":
+        assert all(not other.any() for other in others)
+
+
+@pytest.mark.parametrize("cell", ["rnn_tanh", "rnn_relu"])
+def test_plain_cells_have_no_gates_to_spread(cell: str) -> None:
+    assert not Recurrent(cell, INPUT, HIDDEN, chrono_steps=50).bias_ih_l0.any()
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+def test_a_signal_of_fifty_steps_ago_is_there_with_chrono_gates(cell: str) -> None:
+    def reaching(**options: int) -> float:
+        torch.manual_seed(1)
+        layer = Recurrent(cell, INPUT, 64, **options)
+        inputs = torch.randn(8, 50, INPUT, requires_grad=True)
+        layer(inputs)[0][:, -1].sum().backward()
+        assert inputs.grad is not None
+        return float(inputs.grad[:, 0].norm() / inputs.grad[:, -1].norm())
+
+    assert reaching(chrono_steps=50) > 0.03 > reaching()
+
+
 def test_an_orthogonal_recurrence_keeps_the_length_of_a_signal() -> None:
     weight = Recurrent("rnn_tanh", INPUT, HIDDEN).weight_hh_l0.detach().double()
     signal = torch.randn(HIDDEN, dtype=torch.float64)

@@ -18,7 +18,8 @@ class RecallPipeline(Pipeline):
     def __init__(self, config):
         self.config, model = config, config.model
         embedding = TokenEmbedding("learned", len(LETTERS), 8)
-        encoder = Encoder(model.cell, 8, model.hidden_size, bidirectional=False, init=model.init)
+        start = {"init": model.init, "chrono_steps": model.chrono_steps}
+        encoder = Encoder(model.cell, 8, model.hidden_size, bidirectional=False, **start)
         self.model = Classifier(embedding, encoder, Pooling("last", encoder.output_size), len(KEYS))
 
     def save(self, folder):
