@@ -37,10 +37,10 @@ def prediction(setup: Setup) -> dict[str, Any]:
     return {"cases": {f"{TAGGED:,} sentences": times}, **known}
 
 
-def prepare(setup: Setup, scored: int = SCORED) -> dict[str, list[Any]]:
+def prepare(setup: Setup, scored: int = SCORED, trained: int = TRAINED) -> dict[str, list[Any]]:
     """Shares of the data, which both sides read as columns."""
     splits = read("ner", SETTINGS, setup.data / "conll2003")
-    parts = {"train": spread(splits.train, TRAINED), "dev": spread(splits.dev, scored)}
+    parts = {"train": spread(splits.train, trained), "dev": spread(splits.dev, scored)}
     for name, sentences in parts.items():
         lines = []
         for sentence in sentences:
