@@ -237,7 +237,9 @@ def line(row: Row, speed: float, data: Path) -> str:
     seconds = statistics.median(account.seconds)
     cells = [row.shown(seconds / units), row.shown(account.flops / speed / units), wanted(row)]
     reached = f"{account.flops / seconds / 1e9:.3g}"
-    return f"| {' | '.join((f'`{row.name}`', *cells, reached, account.largest()))} |"
+    text = f"| {' | '.join((f'`{row.name}`', *cells, reached, account.largest()))} |"
+    print(text, file=sys.stderr, flush=True)
+    return text
 
 
 def wanted(row: Row) -> str:
