@@ -31,8 +31,10 @@ MARKERS = "os^DvPX"
 """Seven, so that with four colours 28 lines look different."""
 LINE_WIDTH = 76
 """Characters on a line of a drawn text."""
-LEGEND_WIDTH = 22
+LEGEND_WIDTH = 17
 """Characters of a line's name up to which two stand side by side."""
+LONGEST_NAME = 40
+"""Characters of a line's name that are shown."""
 CROWD = 30
 """Places on an axis beyond which they are numbered instead of named, and points of a line are not marked."""
 
@@ -101,7 +103,7 @@ def _plot(part: Plot) -> Figure:
     upright = len(named) * max(map(len, named), default=0) > 34  # too long to stand side by side
     columns = 2 if max(map(len, part.lines), default=0) <= LEGEND_WIDTH else 1
     rows = -(-len(part.lines) // columns)
-    figure, axes = _figure(4.2, (3.2 if upright else 2.6) + 0.18 * max(0, rows - 2))
+    figure, axes = _figure(4.2, (3.2 if upright else 2.6) + 0.22 * max(0, rows - 2))
     if part.diagonal:
         axes.plot([0, 1], [0, 1], color=QUIET, linestyle=":", linewidth=1)
     looks = zip(itertools.cycle(LINES), itertools.cycle(MARKERS), strict=True)
@@ -109,7 +111,7 @@ def _plot(part: Plot) -> Figure:
         axes.plot(
             part.x, heights, color=LIGHT[colour], marker="" if crowded and part.joined else marker,
             markersize=3.5 if part.joined else 5.5, linewidth=1.4, linestyle="-" if part.joined else "",
-            label=_short(name, LEGEND_WIDTH * 2),
+            label=_short(name, LONGEST_NAME),
         )  # fmt: skip
     axes.set(xlabel=_short(part.x_label), ylabel=_short(part.y_label))
     if part.log_y:
@@ -120,9 +122,9 @@ def _plot(part: Plot) -> Figure:
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.tick_params(length=0)
     if len(part.lines) > 1:
-        axes.legend(
-            frameon=False, labelcolor=INK, loc="lower left", bbox_to_anchor=(0, 1), ncols=columns,
-            borderaxespad=0.2, handlelength=1.6,
+        figure.legend(
+            frameon=False, labelcolor=INK, loc="outside upper left", ncols=columns, borderaxespad=0.2,
+            handlelength=1.6,
         )  # fmt: skip
     return figure
 
