@@ -101,9 +101,8 @@ def compare_on(
     part = "test" if splits.test else "dev"
     train_set, examples = splits.get("train"), splits.get(part)
     folder = Path(out) if out else next_run_name(f"{task.name}-comparison")
-    open_folder(
-        folder, {"task": task.name, "data": fingerprint(splits), "settings": to_dict(config)}
-    )
+    about = {"task": task.name, "data": fingerprint(splits), "settings": to_dict(config)}
+    open_folder(folder, about, usual={"settings": to_dict(task.Config())})
     if not plan.minutes:
         others = [*splits.get("dev"), *splits.test]
         networks = equal_parameters(task, config, networks, train_set, others, reporter.note)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from seqkit.config import merge
 from seqkit.errors import RunError
 from seqkit.files import read_json, write_text
 
@@ -15,19 +16,22 @@ ANSWERS = "answers"
 """Folder of what the runs answer to the examples that are compared on."""
 
 
-def open_folder(folder: Path, about: Mapping[str, Any]) -> None:
+def open_folder(
+    folder: Path, about: Mapping[str, Any], usual: Mapping[str, Any] | None = None
+) -> None:
     """Makes a comparison's folder, or checks that the one that is there goes on with the same.
 
     Args:
         folder: The folder.
         about: What its runs have in common, plain values; nested ones are settings.
+        usual: What a folder that lacks some of it means: settings that were not there yet had their defaults.
 
     Raises:
         RunError: if it holds another comparison or something else, or cannot be made.
     """
     file = folder / ABOUT
     if file.is_file():
-        before = read_json(file)
+        before = merge(usual or {}, read_json(file))
         if other := next((name for name in about if before.get(name) != about[name]), None):
             what = _difference(before.get(other), about[other], other)
             raise RunError(f"{folder}: a comparison with other {what}; choose another --out.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import html
+import json
 import re
 import shutil
 import signal
@@ -163,6 +164,19 @@ def test_what_differs_does_not_join(
         RunError, match=rf"a comparison with other {expected}.*choose another --out"
     ):
         compared(done.path, **options)
+
+
+def test_a_comparison_of_before_a_setting_was_there_goes_on(
+    done: Comparison, tmp_path: Path
+) -> None:
+    shutil.copytree(done.path, tmp_path / "old")
+    about = read_json(tmp_path / "old" / "comparison.json")
+    assert about["settings"]["training"].pop("kernel") == "auto"
+    (tmp_path / "old" / "comparison.json").write_text(json.dumps(about), encoding="utf-8")
+    again = compared(tmp_path / "old")
+    assert [(r.network, r.scores) for r in again.rows] == [(r.network, r.scores) for r in done.rows]
+    with pytest.raises(RunError, match=r"`training.kernel` was auto, is own"):
+        compared(tmp_path / "old", training={"kernel": "own"})
 
 
 def test_other_data_does_not_join(done: Comparison, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,6 +24,6 @@ def test_a_legend_stays_within_the_picture(width: int) -> None:
     (legend,) = figure.legends
     assert len(legend.get_texts()) == 7
     box = legend.get_window_extent(canvas.get_renderer())
-    assert 0 <= box.x0 and box.x1 <= figure.bbox.x1 and box.y1 <= figure.bbox.y1
+    assert box.x0 >= 0 and box.x1 <= figure.bbox.x1 and box.y1 <= figure.bbox.y1
     plotted = figure.axes[0].get_window_extent(canvas.get_renderer())
     assert plotted.width > 0.7 * figure.bbox.width  # and leaves room for what is drawn
