@@ -272,17 +272,19 @@ def _numeric(values: Sequence[Any]) -> bool:
 
 
 def _cells_of(values: Sequence[Any]) -> list[str]:
-    """A column as texts: fractions with as many places as the largest of them has room for, whole numbers by thousands.
+    """A column as texts: fractions with as many places as one of them needs and the largest has room for, whole numbers
+    by thousands.
 
-    >>> _cells_of([58.6314, -0.0001]), _cells_of([1200, None])
-    (['58.631', '0.000'], ['1,200', ''])
+    >>> _cells_of([58.6314, -0.0001]), _cells_of([60.6, 9.0]), _cells_of([1200, None])
+    (['58.631', '0.000'], ['60.6', '9.0'], ['1,200', ''])
     """
     if not _numeric(values):
         return [str(value) for value in values]
     known = [value for value in values if value is not None]
     if all(isinstance(value, int) for value in known):
         return ["" if value is None else f"{value:,}" for value in values]
-    places = min(4, max(0, 5 - max(len(f"{abs(value):.0f}") for value in known)))
+    room = min(4, max(0, 5 - max(len(f"{abs(value):.0f}") for value in known)))
+    places = next(p for p in range(room + 1) if all(round(v, p) == round(v, room) for v in known))
     return ["" if value is None else f"{round(value, places) + 0.0:.{places}f}" for value in values]
 
 
