@@ -116,7 +116,7 @@ def kept(task: str) -> Callable[[Path], None]:
 
 def use_run(folder: Path) -> object:
     """Loads a run whose manifest is made to fit, and lets it answer."""
-    with contextlib.suppress(ValueError, TypeError, KeyError):
+    with contextlib.suppress(ValueError, TypeError, KeyError, RecursionError):
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         files = [folder / CONFIG, *sorted((folder / PREPROCESSING).rglob("*"))]
         manifest["files"] = {f.relative_to(folder).as_posix(): sha256(f) for f in files}

@@ -21,7 +21,7 @@ from typing import TypeVar
 
 import seqkit
 from seqkit.errors import RunError
-from seqkit.files import cache_folder, sha256
+from seqkit.files import cache_folder, read_json, sha256
 
 T = TypeVar("T")
 
@@ -76,7 +76,7 @@ def kept(
         _make(entry, write)
         _make_room(entry)
         return read(entry)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RunError) as error:
         log.warning("%s: cannot be kept (%s).", entry, error)
         return None
 
@@ -97,8 +97,8 @@ def _make(entry: Path, write: Callable[[Path], None]) -> None:
 
 
 def _check(entry: Path) -> None:
-    """Raises ValueError unless every file is what was written."""
-    sums = json.loads((entry / SUMS).read_text(encoding="utf-8"))
+    """Raises ValueError or RunError unless every file is what was written."""
+    sums = read_json(entry / SUMS)
     changed = [name for name, digest in sums.items() if sha256(entry / name) != digest]
     if changed:
         raise ValueError(f"{changed[0]} has changed")

@@ -42,7 +42,7 @@ def test_what_is_there_is_not_made_again_and_other_origins_are_other_entries() -
     assert writer.calls == 3
 
 
-@pytest.mark.parametrize("fault", ["altered", "cut", "lost", "no sums"])
+@pytest.mark.parametrize("fault", ["altered", "cut", "lost", "no sums", "brackets for sums"])
 def test_a_damaged_entry_is_said_and_made_again(
     fault: str, cache: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -51,6 +51,8 @@ def test_a_damaged_entry_is_said_and_made_again(
     (entry,) = cache.iterdir()
     if fault == "no sums":
         (entry / module.SUMS).unlink()
+    elif fault == "brackets for sums":
+        (entry / module.SUMS).write_text("[" * 100_000, encoding="utf-8")
     elif fault == "lost":
         (entry / "a.txt").unlink()
     else:

@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from seqkit.errors import ConfigError, DataError, ShapeError
+from seqkit.errors import ConfigError, DataError, RunError, ShapeError
+from seqkit.files import read_json
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -176,10 +177,10 @@ class FeatureCache:
 
     def _open_shard(self, index: Path) -> None:
         try:
-            about = json.loads(index.read_text(encoding="utf-8"))
+            about = read_json(index)
             rows = np.load(index.with_suffix(".npy"), mmap_mode="r", allow_pickle=False)
             digests = self._checked(about, rows)
-        except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
+        except (OSError, ValueError, KeyError, TypeError, EOFError, RunError) as error:
             log.warning("%s: damaged (%s); its features are computed again.", index, error)
             for file in (index, index.with_suffix(".npy")):
                 with suppress(OSError):  # another process removed it, or Windows has it open

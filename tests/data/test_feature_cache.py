@@ -153,7 +153,9 @@ def test_a_spoilt_shard_is_computed_again_with_a_warning(
     assert first_values(cache.rows(list(contents))) == [0, 1, 2, 3, 4]
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"key": "net"}'])
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", pytest.param("[" * 100_000, id="brackets"), '{"key": "net"}']
+)
 def test_a_spoilt_index_is_computed_again(
     tmp_path: Path, contents: dict[str, Path], caplog: pytest.LogCaptureFixture, text: str
 ) -> None:
