@@ -2,68 +2,16 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator
-
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
 from seqkit.errors import ShapeError
 from seqkit.nn.crf import CRF
-from seqkit.nn.viterbi import Scores, viterbi, viterbi_nbest
 
-few = settings(max_examples=25, deadline=None)
-
-
-@st.composite
-def cases(draw: st.DrawFn, constrained: bool = False) -> tuple[CRF, Tensor, Tensor, Tensor]:
-    """A CRF in float64 with random scores; emissions, gold tags and lengths of a small batch."""
-    num_tags, batch, max_len = draw(st.tuples(*[st.integers(1, 4)] * 3))
-    lengths = torch.tensor(draw(st.lists(st.integers(1, max_len), min_size=batch, max_size=batch)))
-    generator = torch.Generator().manual_seed(draw(st.integers(0, 10_000)))
-
-    def normal(*shape: int) -> Tensor:
-        return torch.randn(shape, generator=generator, dtype=torch.float64)
-
-    def coin(*shape: int) -> Tensor | None:
-        return normal(*shape) < 0.5 if constrained else None
-
-    crf = CRF(num_tags, coin(num_tags, num_tags), coin(num_tags), coin(num_tags)).double()
-    with torch.no_grad():
-        for parameter in crf.parameters():
-            parameter.copy_(normal(*parameter.shape))
-    emissions = 2 * normal(batch, max_len, num_tags)
-    tags = torch.randint(num_tags, (batch, max_len), generator=generator)
-    return crf, emissions, tags, lengths
-
-
-def is_allowed(crf: CRF, path: tuple[int, ...]) -> bool:
-    inner = all(bool(crf.allowed[pair]) for pair in itertools.pairwise(path))
-    return inner and bool(crf.allowed_start[path[0]]) and bool(crf.allowed_end[path[-1]])
-
-
-def score_of(crf: CRF, emissions: Tensor, path: tuple[int, ...]) -> Tensor:
-    """Score of one path on one row, written out from the definition."""
-    score = crf.start_transitions[path[0]] + crf.end_transitions[path[-1]]
-    for step, tag in enumerate(path):
-        score = score + emissions[step, tag]
-    for pair in itertools.pairwise(path):
-        score = score + crf.transitions[pair]
-    return score
-
-
-def enumerated(
-    crf: CRF, emissions: Tensor, lengths: Tensor
-) -> Iterator[tuple[list[tuple[int, ...]], Tensor]]:
-    """All allowed paths of each row with their scores [paths]."""
-    for row, length in zip(emissions, lengths.tolist(), strict=True):
-        paths = list(itertools.product(range(crf.num_tags), repeat=length))
-        paths = [path for path in paths if is_allowed(crf, path)]
-        scores = [score_of(crf, row, path) for path in paths]
-        yield paths, torch.stack(scores) if scores else row.new_empty(0)
+from .crf_paths import cases, enumerated, few
 
 
 @few
@@ -156,72 +104,6 @@ class _Partition(torch.nn.Module):
 
 
 @few
-@given(cases(constrained=True), st.integers(1, 6))
-def test_nbest_lists_the_best_allowed_paths_in_order(
-    case: tuple[CRF, Tensor, Tensor, Tensor], n: int
-) -> None:
-    crf, emissions, _, lengths = case
-    tags, log_probs = crf.decode_nbest(emissions, lengths, n)
-    assert tags.shape == (*lengths.shape, n, emissions.shape[1])
-    for row, (paths, scores) in enumerate(enumerated(crf, emissions, lengths)):
-        order = scores.argsort(descending=True)[:n].tolist()
-        found = len(order)
-        expected = [list(paths[index]) for index in order]
-        assert tags[row, :found, : lengths[row]].tolist() == expected
-        torch.testing.assert_close(log_probs[row, :found], scores.log_softmax(0)[order].detach())
-        assert (log_probs[row, found:] == float("-inf")).all()
-        assert (tags[row, found:] == 0).all()
-        assert (tags[row, :, lengths[row] :] == 0).all()
-
-
-@few
-@given(cases(constrained=True), st.integers(2, 4))
-def test_decoding_is_the_first_of_the_nbest(
-    case: tuple[CRF, Tensor, Tensor, Tensor], n: int
-) -> None:
-    crf, emissions, _, lengths = case
-    tags, log_probs = crf.decode(emissions, lengths)
-    best_tags, best_log_probs = crf.decode_nbest(emissions, lengths, n)
-    assert torch.equal(tags, best_tags[:, 0])
-    assert torch.equal(log_probs, best_log_probs[:, 0])
-
-
-@few
-@given(cases())
-def test_the_decoded_score_is_the_log_probability_of_the_path(
-    case: tuple[CRF, Tensor, Tensor, Tensor],
-) -> None:
-    crf, emissions, _, lengths = case
-    tags, log_probs = crf.decode(emissions, lengths)
-    expected = crf.log_likelihood(emissions, tags, lengths).detach().clamp(max=0)
-    torch.testing.assert_close(log_probs, expected)
-
-
-@few
-@given(cases())
-def test_marginals_are_the_shares_of_the_paths_through_a_tag(
-    case: tuple[CRF, Tensor, Tensor, Tensor],
-) -> None:
-    crf, emissions, _, lengths = case
-    expected = torch.zeros_like(emissions)
-    for row, (paths, scores) in enumerate(enumerated(crf, emissions, lengths)):
-        for path, prob in zip(paths, scores.softmax(0).detach(), strict=True):
-            for step, tag in enumerate(path):
-                expected[row, step, tag] += prob
-    torch.testing.assert_close(crf.marginals(emissions, lengths).detach(), expected)
-
-
-def test_marginals_of_a_long_row_still_sum_to_one() -> None:
-    crf = CRF(5)
-    emissions = 20 * torch.arange(2 * 800 * 5).sin().view(2, 800, 5)
-    lengths = torch.tensor([800, 300])
-    marginals = crf.marginals(emissions, lengths)
-    torch.testing.assert_close(marginals[0].sum(-1), torch.ones(800))
-    torch.testing.assert_close(marginals[1, :300].sum(-1), torch.ones(300))
-    assert (marginals[1, 300:] == 0).all()
-
-
-@few
 @given(cases(), st.integers(0, 3), st.sampled_from([float("nan"), float("inf"), -1e30, 7.0]))
 def test_padding_changes_no_value_and_no_gradient(
     case: tuple[CRF, Tensor, Tensor, Tensor], extra: int, filler: float
@@ -250,45 +132,6 @@ def test_padding_changes_no_value_and_no_gradient(
 
     for plain, other in zip(results(emissions, tags), results(padded, padded_tags), strict=True):
         torch.testing.assert_close(plain, other)
-
-
-@few
-@given(cases(constrained=True))
-def test_a_row_decodes_alike_alone_and_in_a_batch(
-    case: tuple[CRF, Tensor, Tensor, Tensor],
-) -> None:
-    crf, emissions, _, lengths = case
-    emissions = emissions.round()  # many equal scores
-    with torch.no_grad():
-        for parameter in crf.parameters():
-            parameter.round_()
-    tags, _ = crf.decode(emissions, lengths)
-    nbest, _ = crf.decode_nbest(emissions, lengths, 3)
-    for row, length in enumerate(lengths.tolist()):
-        alone = emissions[row : row + 1, :length], lengths[row : row + 1]
-        assert torch.equal(crf.decode(*alone)[0][0], tags[row, :length])
-        assert torch.equal(crf.decode_nbest(*alone, 3)[0][0], nbest[row, :, :length])
-
-
-@pytest.mark.parametrize("batch", [1, 7, 64])
-@pytest.mark.parametrize("num_tags", [2, 9, 33])
-def test_equal_scores_go_to_the_lowest_tags(batch: int, num_tags: int) -> None:
-    emissions = torch.zeros(batch, 4, num_tags)
-    emissions[:, :, 0] = -1.0  # all tags from 1 on are equal
-    scores = Scores(torch.zeros(num_tags), torch.zeros(num_tags, num_tags), torch.zeros(num_tags))
-    tags, _ = viterbi(emissions, scores, torch.full((batch,), 4))
-    assert (tags == 1).all()
-    nbest, _ = viterbi_nbest(emissions, scores, torch.full((batch,), 4), 3)
-    assert (nbest == nbest[:1]).all()
-    assert (nbest[:, 0] == 1).all()
-
-
-def test_no_emission_is_strong_enough_for_a_forbidden_transition() -> None:
-    allowed = torch.tensor([[True, False], [True, True]])
-    crf = CRF(2, allowed)
-    emissions = torch.tensor([[[1e6, 0.0], [0.0, 1e6], [0.0, 1e6]]])
-    tags, _ = crf.decode(emissions, torch.tensor([3]))
-    assert tags.tolist() == [[1, 1, 1]]
 
 
 def test_a_forbidden_gold_path_leaves_gradients_finite() -> None:
@@ -386,29 +229,3 @@ def test_values_gradients_and_paths_equal_those_of_pytorch_crf(
         )
     ]
     assert paths == peer.decode(emissions, mask=mask)
-
-
-@few
-@given(cases(constrained=True))
-def test_decoding_with_marginals_gives_what_each_alone_gives(
-    case: tuple[CRF, Tensor, Tensor, Tensor],
-) -> None:
-    crf, emissions, _, lengths = case
-    tags, log_probs, marginals = crf.decode_with_marginals(emissions, lengths, 2)
-    best, best_log_probs = crf.decode_nbest(emissions, lengths, 2)
-    assert torch.equal(tags, best)
-    torch.testing.assert_close(log_probs, best_log_probs)
-    torch.testing.assert_close(marginals, crf.marginals(emissions, lengths).detach())
-
-
-@pytest.mark.parametrize("gap", [50.0, 500.0, 1e5])
-def test_marginals_are_exact_however_unlikely_what_is_allowed(gap: float) -> None:
-    crf = CRF(3, torch.tensor([[1, 0, 0], [0, 1, 1], [0, 1, 1]]).bool())
-    emissions = torch.zeros(2, 30, 3)
-    emissions[:, :14, 0] = gap  # what is likeliest at first can only be followed by itself,
-    emissions[:, 14:, 1] = gap  # and what is likeliest later only come after others
-    lengths = torch.tensor([30, 20])
-    _, log_probs, marginals = crf.decode_with_marginals(emissions, lengths, 1)
-    expected = crf.double().marginals(emissions.double(), lengths).detach()
-    torch.testing.assert_close(marginals, expected.float())
-    assert log_probs.isfinite().all()
