@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from seqkit.config import Faults
 
@@ -72,6 +72,14 @@ class CoreConfig:
     """A run of `seqkit pretrain` that vectors and, where the sizes are the same, recurrent weights start from."""
     num_heads: int = 4
     """Attention heads of a transformer core; others ignore it."""
+
+    @property
+    def encoder_options(self) -> dict[str, Any]:
+        """What is an `Encoder`'s alike in every task, by its names."""
+        return {
+            "dropout": self.dropout, "init": self.init, "chrono_steps": self.chrono_steps,
+            "num_heads": self.num_heads, "locked": self.locked_dropout, "weight_dropout": self.weight_dropout,
+        }  # fmt: skip
 
     def faults(self) -> Faults:
         """What is wrong with these values; sections that extend this one add to it."""

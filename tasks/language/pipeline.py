@@ -58,8 +58,7 @@ class LanguagePipeline(Pipeline[str, Ids, Batch]):
         )
         encoder = Encoder(
             model.cell, model.emb_size, model.hidden_size, model.num_layers,
-            bidirectional=model.bidirectional, dropout=model.dropout, init=model.init,
-            chrono_steps=model.chrono_steps, locked=model.locked_dropout, weight_dropout=model.weight_dropout,
+            bidirectional=model.bidirectional, **model.encoder_options,
         )  # fmt: skip
         self.model = LanguageModel(embedding, encoder, frequencies, model.samples, model.dropout)
 

@@ -190,9 +190,7 @@ def build_network(
     vectors = WordVectors(table, characters, model.case_size, once, model.unk_prob)
     encoder = Encoder(
         model.cell, vectors.output_size, model.hidden_size, model.num_layers,
-        bidirectional=model.bidirectional, dropout=model.dropout, init=model.init,
-        chrono_steps=model.chrono_steps, num_heads=model.num_heads,
-        locked=model.locked_dropout, weight_dropout=model.weight_dropout,
+        bidirectional=model.bidirectional, **model.encoder_options,
     )  # fmt: skip
     crf = CRF(len(tags), *rules) if model.crf else None
     tagger = Tagger(encoder, len(tags), crf, model.dropout)

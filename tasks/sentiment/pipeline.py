@@ -353,9 +353,7 @@ def _build_model(config: SentimentConfig, vocab_size: int, num_labels: int) -> C
     )
     encoder = Encoder(
         model.cell, embedding.output_size, model.hidden_size, model.num_layers,
-        bidirectional=model.bidirectional, dropout=model.dropout, init=model.init,
-        chrono_steps=model.chrono_steps, num_heads=model.num_heads, tbptt_steps=model.tbptt_steps,
-        locked=model.locked_dropout, weight_dropout=model.weight_dropout,
+        bidirectional=model.bidirectional, tbptt_steps=model.tbptt_steps, **model.encoder_options,
     )  # fmt: skip
     pooling = Pooling(model.pooling, encoder.output_size)
     outputs = 1 if model.head == "sigmoid" else num_labels

@@ -231,9 +231,7 @@ def _build_model(config: TranslationConfig, src_size: int, tgt_size: int) -> Enc
     src_embedding = tgt_embedding if joined else _build_embedding(model, src_size)
     encoder = Encoder(
         model.cell, model.emb_size, model.hidden_size, model.num_layers,
-        bidirectional=model.bidirectional, dropout=model.dropout, init=model.init,
-        chrono_steps=model.chrono_steps, num_heads=model.num_heads,
-        locked=model.locked_dropout, weight_dropout=model.weight_dropout,
+        bidirectional=model.bidirectional, **model.encoder_options,
     )  # fmt: skip
     decoder = build_decoder(
         model.cell, tgt_embedding, model.decoder_size or encoder.output_size,

@@ -18,8 +18,8 @@ class RecallPipeline(Pipeline):
     def __init__(self, config):
         self.config, model = config, config.model
         embedding = TokenEmbedding("learned", len(LETTERS), 8)
-        start = {"init": model.init, "chrono_steps": model.chrono_steps}
-        encoder = Encoder(model.cell, 8, model.hidden_size, bidirectional=False, **start)
+        options = model.encoder_options
+        encoder = Encoder(model.cell, 8, model.hidden_size, bidirectional=False, **options)
         self.model = Classifier(embedding, encoder, Pooling("last", encoder.output_size), len(KEYS))
 
     def save(self, folder):
