@@ -92,12 +92,6 @@ def _about_vanishing(flow: Flow, back: int) -> str:
             f"Those steps are learned from all the same: the loss reaches them directly, by outputs of their own, "
             f"pooling or attention (its gradient there is {direct:.2g} of the last step's)."
         )
-    if flow.cell in MEMORY:
-        return (
-            "Gates that start open (`model.chrono_steps`), attention or pooling over all steps, or a shorter window "
-            "would help."
-        )
-    return (
-        "A gated cell (`model.cell lstm` or `gru`), attention or pooling over all steps, or a "
-        "shorter window would help."
-    )
+    gates = "Gates that start open (`model.chrono_steps`)"
+    cell = gates if flow.cell in MEMORY else "A gated cell (`model.cell lstm` or `gru`)"
+    return f"{cell}, attention or pooling over all steps, or a shorter window would help."
