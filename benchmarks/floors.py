@@ -15,8 +15,8 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -30,7 +30,8 @@ from preparing import Settings, at
 from row import Row, Setup
 from rows import ROWS
 from side_by_side import typical
-from speed import RECORDS, limit_threads, processor, read_records, write_between
+from speed import PAGE, RECORDS, limit_threads, machine, read_records
+from tables import write_between
 from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -40,8 +41,6 @@ from seqkit.nn.recurrent import set_kernel
 from seqkit.training.report import Reporter
 
 MARKS = ("<!-- floors: benchmarks/floors.py writes this table -->", "<!-- end of floors -->")
-COUNTED, PROFILED, TIMED = 2, 3, 4
-"""Epochs: the first warms up, from the last on time is taken."""
 REPEATS = 5
 LARGEST = 4
 """Operations that are named."""
@@ -64,14 +63,14 @@ class Account:
     seconds: list[float] = field(default_factory=list)
 
     @contextmanager
-    def counting(self) -> Any:
+    def counting(self) -> Iterator[None]:
         """Counts products."""
         with FlopCounterMode(display=False) as counter:
             yield
         self.flops = counter.get_total_flops()
 
     @contextmanager
-    def profiling(self) -> Any:
+    def profiling(self) -> Iterator[None]:
         """Notes operations."""
         with profile(activities=[ProfilerActivity.CPU]) as profiler:
             yield
@@ -81,7 +80,7 @@ class Account:
         }
 
     @contextmanager
-    def timing(self) -> Any:
+    def timing(self) -> Iterator[None]:
         """Takes the time."""
         began = time.perf_counter()
         yield
@@ -97,34 +96,41 @@ class Account:
         )
 
 
-class Epochs(Reporter):
-    """Accounts for the steps of a training's epochs."""
+Way = Callable[[], AbstractContextManager[None]]
+"""A context in which work is accounted for."""
 
-    def __init__(self, account: Account) -> None:
+
+class Epochs(Reporter):
+    """Accounts for the steps of a training's epochs: the first one warms up, each further one has a way of its own."""
+
+    def __init__(self, account: Account, ways: Sequence[Way]) -> None:
         self.account = account
-        self.stage: Any = None
+        self.ways = ways
+        self.accounting = ExitStack()
 
     def epoch_started(self, epoch: int, epochs: int, batches: int) -> None:
         self.account.batches = batches
-        stages = {COUNTED: self.account.counting, PROFILED: self.account.profiling}
-        if epoch >= COUNTED:
-            self.stage = stages.get(epoch, self.account.timing)()
-            self.stage.__enter__()
+        if epoch > 1:
+            self.accounting.enter_context(self.ways[epoch - 2]())
 
     def scoring(self, what: str) -> None:
-        if self.stage is not None:
-            self.stage.__exit__(None, None, None)
-            self.stage = None
+        self.accounting.close()
 
 
 def training(task: str, settings: Settings, setup: Setup) -> Account:
     """The account of an epoch of training."""
     account = Account()
-    timing = merge(settings, {"training": {"epochs": TIMED + REPEATS - 1, "patience": 0}})
-    counting = merge(settings, {"training": {"epochs": COUNTED, "patience": 0, "kernel": "own"}})
-    for config in (timing, counting):  # torch's kernels do not tell their products
-        out = setup.work / "run"
-        seqkit.train(task, out=out, config=config, overwrite=True, reporter=Epochs(account))
+    measured = [account.profiling, *[account.timing] * REPEATS]
+    runs: tuple[tuple[str, Sequence[Way]], ...] = (
+        ("auto", measured),
+        ("own", [account.counting]),  # torch's kernels do not tell their products
+    )
+    for kernel, ways in runs:
+        options = {"epochs": 1 + len(ways), "patience": 0, "kernel": kernel}
+        config = merge(settings, {"training": options})
+        seqkit.train(
+            task, out=setup.work / "run", config=config, overwrite=True, reporter=Epochs(account, ways)
+        )  # fmt: skip
     return account
 
 
@@ -182,9 +188,8 @@ def of_translations(setup: Setup) -> tuple[Account, int]:
     """Decoding, by sentences."""
     parts, _ = translation_rows.prepare(setup)
     inputs = [pair.src for pair in parts["dev"]]
-    return prediction("translation", at(setup.work, translation_rows.FIXED), inputs, setup), len(
-        inputs
-    )
+    account = prediction("translation", at(setup.work, translation_rows.FIXED), inputs, setup)
+    return account, len(inputs)
 
 
 WORK: dict[str, Callable[[Setup], tuple[Account, int]]] = {
@@ -211,7 +216,7 @@ def main() -> None:
     text = table(speed, (line(row, speed, options.data.absolute()) for row in rows))
     print(text)
     if options.write:
-        write_between(MARKS, text)
+        write_between(PAGE, MARKS, text)
 
 
 def largest_products() -> float:
@@ -256,7 +261,7 @@ def table(speed: float, lines: Iterable[str]) -> str:
     ]
     about = (
         f"Products alone: at {speed / 1e9:.0f} GFLOP/s, the best of large float32 products on "
-        f"{processor()}, one thread; medians of {REPEATS}; torch {torch.__version__}."
+        f"{machine()}, one thread; medians of {REPEATS}; torch {torch.__version__}."
     )
     return "\n".join([*head, *lines, "", about])
 

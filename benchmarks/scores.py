@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import platform
 import statistics
 import subprocess
 import sys
@@ -22,6 +21,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from tables import processor, write_between
 
 import seqkit
 from seqkit.registry import get_task
@@ -90,7 +91,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     records = recorded(options.runs)
     RECORDS.write_text(json.dumps(records, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     finished = [(row, found) for row in ROWS if (found := valid(row, records))]
-    write_table(table(finished))
+    write_between(README, (BEGIN, END), table(finished))
     print(f"{README}: {len(finished)} of {len(ROWS)} rows written.")
 
 
@@ -233,24 +234,6 @@ def line(row: Row, found: dict[int, dict[str, Any]]) -> str:
 def shown(value: float) -> str:
     """A share with four digits, a score up to 100 with two."""
     return f"{value:.4f}" if value <= 1.5 else f"{value:.2f}"
-
-
-def processor() -> str:
-    """The machine's processor, as the system calls it."""
-    info = Path("/proc/cpuinfo")
-    if info.is_file():
-        for entry in info.read_text(encoding="utf-8").splitlines():
-            if entry.startswith("model name"):
-                return entry.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
-
-
-def write_table(text: str) -> None:
-    """Puts the table between the README's marks."""
-    readme = README.read_text(encoding="utf-8")
-    before, _, rest = readme.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    README.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ from typing import Any
 from row import MissingError, Row, Setup
 from rows import ROWS
 from side_by_side import ratios, typical
+from tables import processor, write_between
 
 RECORDS = Path(__file__).with_name("speed.json")
 PAGE = Path(__file__).parents[1] / "docs" / "speed.md"
@@ -49,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         options.records.write_text(text, encoding="utf-8")
     print(table(records))
     if options.write:
-        write_between(MARKS, table(records))
+        write_between(PAGE, MARKS, table(records))
 
 
 def parser() -> argparse.ArgumentParser:
@@ -89,7 +90,7 @@ def measured(row: Row, setup: Setup) -> dict[str, Any]:
         record = row.measure(setup)
     except MissingError as reason:
         return {"missing": str(reason)}
-    about = {"processor": processor(), "threads": setup.threads, "repeats": setup.repeats}
+    about = {"processor": machine(), "threads": setup.threads, "repeats": setup.repeats}
     return {**record, **about, "versions": {**versions(), **record.get("versions", {})}}
 
 
@@ -180,23 +181,9 @@ def versions() -> dict[str, str]:
     return {**found, "python": platform.python_version()}
 
 
-def processor() -> str:
-    """The machine's processor and its cores, as the system calls them."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text(encoding="utf-8").splitlines() if info.is_file() else []
-    names = [entry.partition(":")[2].strip() for entry in lines if entry.startswith("model name")]
-    name = names[0] if names else platform.processor() or platform.machine()
-    return f"{name}, {os.cpu_count()} cores"
-
-
-def write_between(marks: tuple[str, str], text: str) -> None:
-    """Puts a table between two marks of the page."""
-    begin, end = marks
-    page = PAGE.read_text(encoding="utf-8")
-    before, _, rest = page.partition(begin)
-    _, _, after = rest.partition(end)
-    PAGE.write_text(f"{before}{begin}\n{text}\n{end}{after}", encoding="utf-8")
-    print(f"{PAGE}: written.")
+def machine() -> str:
+    """The machine's processor and its cores."""
+    return f"{processor()}, {os.cpu_count()} cores"
 
 
 if __name__ == "__main__":

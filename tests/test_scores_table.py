@@ -19,6 +19,9 @@ def scores(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     spec = importlib.util.spec_from_file_location("scores", ROOT / "benchmarks" / "scores.py")
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
+    monkeypatch.syspath_prepend(
+        str(ROOT / "benchmarks")
+    )  # what the script imports stands beside it
     monkeypatch.setitem(sys.modules, "scores", module)  # dataclasses look their module up
     spec.loader.exec_module(module)
     return module

@@ -16,7 +16,7 @@ from torch import nn
 
 ROOT = Path(__file__).parents[1]
 MODULES = ("speed", "rows", "row", "side_by_side", "processes", "peers", "kernel_rows", "preparing",
-           "sentiment_rows", "ner_rows", "translation_rows", "own_rows", "floors")  # fmt: skip
+           "sentiment_rows", "ner_rows", "translation_rows", "own_rows", "floors", "tables")  # fmt: skip
 
 
 class Benchmarks:
