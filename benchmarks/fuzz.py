@@ -30,6 +30,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import torchvision.models  # noqa: F401: loaded before memory is read, since a message about an unknown backbone loads it
 from PIL import Image
 from seqkit.tasks.captioning.captions import read_captions
 from seqkit.tasks.captioning.pictures import open_picture

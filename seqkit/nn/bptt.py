@@ -93,24 +93,29 @@ def run_layer(
     start: tuple[Tensor, ...],
     weights: tuple[Tensor, Tensor, Tensor, Tensor],
     kernels: Mapping[str, Kernel] | None = None,
+    *,
+    need_outputs: bool = True,
 ) -> tuple[Tensor, ...]:
     """One recurrent layer in one or both directions.
 
     Args:
         mode: `RNN_TANH`, `RNN_RELU`, `LSTM` or `GRU`.
-        inputs: float [dirs, total, input_size] in the ragged layout, each direction in its own order.
-        ragged: That layout.
-        start: Hidden (and cell) state, each float [dirs, batch, hidden], rows in the order of `ragged`.
+        inputs: float [batch, len, input_size], padding at the end of each row.
+        ragged: The layout of its real steps.
+        start: Hidden (and cell) state, each float [dirs, batch, hidden].
         weights: `weight_ih` [dirs, gates * hidden, input_size], `weight_hh` [dirs, gates * hidden, hidden], and both
             biases [dirs, gates * hidden].
         kernels: Who walks, by mode; None is `BY_MODE`.
+        need_outputs: Whether anybody reads the outputs.
 
     Returns:
-        Outputs, float [dirs, total, hidden]; final hidden (and cell) state as `start`.
+        Outputs, float [batch, len, dirs * hidden], 0 at padding, or of width 0 if they are not needed; final hidden
+        (and cell) state as `start`.
     """
     full = (part.to(weights[0].dtype) for part in (inputs, *weights, *start))
+    kernel = (kernels or BY_MODE)[mode]
     with exact(inputs.device):  # small errors add up over the steps
-        result: tuple[Tensor, ...] = _Layer.apply((kernels or BY_MODE)[mode], mode, ragged, *full)
+        result: tuple[Tensor, ...] = _Layer.apply(kernel, mode, ragged, need_outputs, *full)
     return result
 
 
@@ -119,49 +124,64 @@ class _Layer(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, kernel: Kernel, mode: str, ragged: Ragged, inputs: Tensor,
+        ctx: Any, kernel: Kernel, mode: str, ragged: Ragged, need_outputs: bool, inputs: Tensor,
         w_ih: Tensor, w_hh: Tensor, b_ih: Tensor, b_hh: Tensor, *start: Tensor,
     ) -> tuple[Tensor, ...]:  # fmt: skip
-        hidden = w_hh.size(2)
+        dirs, _, hidden = w_hh.shape
+        total = len(ragged.previous)
+        flat = inputs.flatten(0, 1)
+        rows = ragged.gather([flat] * dirs, flat.new_empty(dirs, total, flat.size(1)))
         states, *cells = (_with_room(part, ragged) for part in start)
         joined = mode != "GRU"  # GRU's candidate scales its recurrent part, bias included
         bias = b_ih + b_hh if joined else b_ih
-        gates = torch.baddbmm(bias.unsqueeze(1), inputs, w_ih.transpose(1, 2))
+        gates = torch.baddbmm(bias.unsqueeze(1), rows, w_ih.transpose(1, 2))
         size = 0 if mode.startswith("RNN") else hidden
-        extra = inputs.new_empty(len(inputs), inputs.size(1), size)
+        extra = rows.new_empty(dirs, total, size)
         trace = Trace(ragged, states, cells[0] if cells else states[:0], gates, extra)
         # Copied, as a product with a transposed view takes half as long again.
         kernel.forward(trace, w_hh.transpose(1, 2).contiguous(), b_hh.unsqueeze(1))
-        ctx.save_for_backward(inputs, w_ih, w_hh, states, trace.cells, gates, extra)
-        ctx.kernel, ctx.ragged = kernel, ragged
-        finals = [part.index_select(1, ragged.last) for part in (states, *cells)]
-        return states[:, trace.batch :].clone(), *finals
+        ctx.save_for_backward(rows, w_ih, w_hh, states, trace.cells, gates, extra)
+        ctx.kernel, ctx.ragged, ctx.need_outputs = kernel, ragged, need_outputs
+        outputs = inputs.new_zeros(*inputs.shape[:2], dirs * hidden if need_outputs else 0)
+        if need_outputs:
+            ragged.put(states[:, trace.batch :], _sides(outputs, dirs))
+        return outputs, *(part.index_select(1, ragged.last) for part in (states, *cells))
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, outputs: Tensor, *finals: Tensor) -> Any:
-        inputs, w_ih, w_hh, *traced = ctx.saved_tensors
-        trace = Trace(ctx.ragged, *traced)
-        grads = [torch.cat([torch.zeros_like(finals[0]), outputs], dim=1)]  # of the states
-        if len(finals) == 2:
-            grads.append(torch.zeros_like(grads[0]))  # of the cells
+        rows, w_ih, w_hh, *traced = ctx.saved_tensors
+        ragged: Ragged = ctx.ragged
+        trace = Trace(ragged, *traced)
+        grads = [torch.zeros_like(trace.states) for _ in finals]  # of the states, and the cells
+        if ctx.need_outputs:
+            ragged.gather(_sides(outputs, len(w_hh)), grads[0][:, trace.batch :])
         for grad, final in zip(grads, finals, strict=True):
-            grad.index_add_(1, ctx.ragged.last, final)
-        recurrent, entering = ctx.kernel.backward(trace, w_hh, grads[0], grads[-1])
-        g_whh = torch.bmm(recurrent.transpose(1, 2), trace.before(trace.states))
-        g_wih = torch.bmm(entering.transpose(1, 2), inputs)
-        g_bhh = recurrent.sum(dim=1)
-        g_bih = entering.sum(dim=1)
-        g_inputs = torch.bmm(entering, w_ih) if ctx.needs_input_grad[3] else None
-        starts = [grad[:, : trace.batch] for grad in grads]
-        return None, None, None, g_inputs, g_wih, g_whh, g_bih, g_bhh, *starts
+            grad.index_add_(1, ragged.last, final)
+        g_inputs = None
+        with exact(outputs.device):
+            recurrent, entering = ctx.kernel.backward(trace, w_hh, grads[0], grads[-1])
+            g_whh = torch.bmm(recurrent.transpose(1, 2), trace.before(trace.states))
+            g_wih = torch.bmm(entering.transpose(1, 2), rows)
+            g_bhh = recurrent.sum(dim=1)
+            g_bih = entering.sum(dim=1)
+            if ctx.needs_input_grad[4]:
+                g_inputs = outputs.new_zeros(*outputs.shape[:2], w_ih.size(2))
+                ragged.add(torch.bmm(entering, w_ih), g_inputs.flatten(0, 1))
+        starts = [grad[:, : trace.batch].index_select(1, ragged.back) for grad in grads]
+        return None, None, None, None, g_inputs, g_wih, g_whh, g_bih, g_bhh, *starts
+
+
+def _sides(padded: Tensor, dirs: int) -> Views:
+    """Each direction's float [batch * len, hidden] of [batch, len, dirs * hidden]."""
+    return padded.flatten(0, 1).chunk(dirs, dim=1)
 
 
 def _with_room(start: Tensor, ragged: Ragged) -> Tensor:
-    """The start [dirs, batch, hidden] with room for every step behind it."""
+    """The start [dirs, batch, hidden], in the order of the layout, with room for every step behind it."""
     dirs, batch, hidden = start.shape
-    states = start.new_empty(dirs, batch + sum(ragged.sizes), hidden)
-    states[:, :batch] = start
+    states = start.new_empty(dirs, batch + len(ragged.previous), hidden)
+    states[:, :batch] = start.index_select(1, ragged.order)
     return states
 
 

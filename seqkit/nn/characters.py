@@ -75,7 +75,8 @@ class CharRNN(nn.Module):
 
     def forward(self, chars: Tensor, lengths: Tensor) -> Tensor:
         """float [words, output_size] from int64 chars [words, chars] and lengths [words], each at least 1."""
-        _, state = self.recurrent(self.dropout(self.embedding(chars)), lengths)
+        vectors = self.dropout(self.embedding(chars))
+        _, state = self.recurrent(vectors, lengths, need_outputs=False)
         return torch.cat([state[0][0], state[0][1]], dim=-1)
 
 

@@ -19,7 +19,8 @@ class Encoded:
     """What an encoder makes of a batch.
 
     Attributes:
-        memory: An output for each step, float [batch, len, memory_size], 0 at padding.
+        memory: An output for each step, float [batch, len, memory_size], 0 at padding; its width may be 0 if nobody
+            needs it.
         mask: True at real steps, bool [batch, len].
         state: Final state, top layer last, each float [num_layers, batch, state_size]; both directions side by
             side in the last axis. A transformer's is the mean of its outputs.
@@ -81,14 +82,21 @@ class Encoder(nn.Module):
             self.state_layers = num_layers
         self.output_size = self.layers.output_size
 
-    def forward(self, inputs: Tensor, lengths: Tensor, state: State | None = None) -> Encoded:
+    def forward(
+        self,
+        inputs: Tensor,
+        lengths: Tensor,
+        state: State | None = None,
+        *,
+        need_memory: bool = True,
+    ) -> Encoded:
         """Encodes float [batch, len, input_size] with lengths [batch]; `state` starts recurrent layers."""
         inputs = self.dropout(inputs)
         mask = lengths_to_mask(lengths.to(inputs.device), inputs.size(1))
         if isinstance(self.layers, TransformerEncoder):
             memory, mean = self.layers(inputs, lengths)
             return Encoded(memory, mask, (mean.unsqueeze(0),), lengths)
-        memory, final = self.layers(inputs, lengths, state)
+        memory, final = self.layers(inputs, lengths, state, need_outputs=need_memory)
         return Encoded(memory, mask, tuple(self._join_directions(part) for part in final), lengths)
 
     def _join_directions(self, part: Tensor) -> Tensor:

@@ -78,7 +78,8 @@ class Classifier(nn.Module):
 
     def forward(self, batch: Batch, state: State | None = None) -> tuple[Tensor, Tensor | None]:
         """(logits [batch, num_outputs]; attention weights [batch, len] of attention pooling, else None)."""
-        encoded = self.encoder(self.embedding(batch.values), batch.lengths, state)
+        vectors = self.embedding(batch.values)
+        encoded = self.encoder(vectors, batch.lengths, state, need_memory=self.pooling.needs_memory)
         pooled, weights = self.pooling(encoded)
         return self.head(self.dropout(pooled)), weights
 

@@ -23,6 +23,7 @@ class Pooling(nn.Module):
 
     Attributes:
         output_size: Width of the vector.
+        needs_memory: Whether the output of each step is read, and not the final state alone.
 
     Raises:
         UnknownNameError: if the kind is unknown.
@@ -34,6 +35,7 @@ class Pooling(nn.Module):
             raise UnknownNameError("pooling", kind, KINDS)
         self.parts = kind.split("_")
         self.output_size = size * len(self.parts)
+        self.needs_memory = kind != "last"
         if "attention" in self.parts:
             self.hidden = nn.Linear(size, size)
             self.energy = nn.Linear(size, 1, bias=False)

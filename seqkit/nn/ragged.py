@@ -6,6 +6,7 @@ It is the layout of torch's `PackedSequence`, with the indices that lead into it
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
@@ -24,7 +25,7 @@ class Ragged:
         forwards: Place in the flat padded batch [batch * len] of each ragged step, int64 [total].
         backwards: The same where every row is read from its end.
         previous: Place of each step's predecessor in [batch start states, total steps], int64 [total].
-        last: Place of each row's last step in the same, int64 [batch], in the order of `order`.
+        last: Place of each row's last step in the same, int64 [batch], in the order of the batch.
     """
 
     sizes: list[int]
@@ -38,6 +39,27 @@ class Ragged:
     def places(self) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
         """Where the start and each step begin in [batch start states, total steps], and where the last one ends."""
         return np.cumsum([0, len(self.order), *self.sizes], dtype=np.int64)
+
+    @cached_property
+    def back(self) -> Tensor:
+        """Where each row of the batch stands in `order`, int64 [batch]."""
+        return self.order.argsort()
+
+    def gather(self, padded: Sequence[Tensor], out: Tensor) -> Tensor:
+        """Fills float [dirs, total, size] with the real steps of each direction's [batch * len, size]; returns it."""
+        for place, values, rows in zip((self.forwards, self.backwards), padded, out, strict=False):
+            torch.index_select(values, 0, place, out=rows)
+        return out
+
+    def put(self, rows: Tensor, padded: Sequence[Tensor]) -> None:
+        """Puts float [dirs, total, size] where it belongs in each direction's [batch * len, size]."""
+        for place, values, part in zip((self.forwards, self.backwards), padded, rows, strict=False):
+            values.index_copy_(0, place, part)
+
+    def add(self, rows: Tensor, padded: Tensor) -> None:
+        """Adds float [dirs, total, size] where it belongs in [batch * len, size]."""
+        for place, part in zip((self.forwards, self.backwards), rows, strict=False):
+            padded.index_add_(0, place, part)
 
     @classmethod
     def of(cls, lengths: Tensor, max_len: int) -> Ragged:
@@ -54,7 +76,7 @@ class Ragged:
         before = torch.where(step > 0, place - sizes[step - 1], row)
         final = (ordered - 1).clamp(min=0)
         ends = torch.arange(batch) + batch + (starts[final] if len(steps) else 0)
-        last = torch.where(ordered > 0, ends, torch.arange(batch))
+        last = torch.where(ordered > 0, ends, torch.arange(batch))[order.argsort()]
         backwards = start + ordered[row] - 1 - step
         return cls(sizes.tolist(), order, start + step, backwards, before, last)
 

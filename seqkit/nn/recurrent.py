@@ -102,7 +102,12 @@ class Recurrent(nn.RNNBase):
         initialise_recurrent(self, cell, init, chrono_steps)
 
     def forward(
-        self, inputs: Tensor, lengths: Tensor | None = None, state: State | None = None
+        self,
+        inputs: Tensor,
+        lengths: Tensor | None = None,
+        state: State | None = None,
+        *,
+        need_outputs: bool = True,
     ) -> tuple[Tensor, State]:
         """Runs over the sequence.
 
@@ -110,6 +115,7 @@ class Recurrent(nn.RNNBase):
             inputs: float [batch, len, input_size], padding at the end of each row.
             lengths: int64 [batch], 0 to len; None where every step is real.
             state: Start, each float [num_layers * num_directions, batch, hidden_size]; None is zero.
+            need_outputs: Whether anybody reads the outputs; else they may have a width of 0.
 
         Returns:
             outputs, float [batch, len, num_directions * hidden_size], 0 at padding; final state in the layout of
@@ -121,12 +127,13 @@ class Recurrent(nn.RNNBase):
         state = self._checked_state(inputs, lengths, state)
         lengths = None if lengths is None else lengths.cpu()  # packing wants them there
         if not self.tbptt_steps:
-            return self._run(inputs, lengths, state)
+            return self._run(inputs, lengths, state, need_outputs)
         outputs = []
         for start in range(0, inputs.size(1), self.tbptt_steps):
             chunk = inputs[:, start : start + self.tbptt_steps]
             left = None if lengths is None else (lengths - start).clamp(0, chunk.size(1))
-            output, state = self._run(chunk, left, tuple(part.detach() for part in state))
+            before = tuple(part.detach() for part in state)
+            output, state = self._run(chunk, left, before, need_outputs)
             outputs.append(output)
         return torch.cat(outputs, dim=1), state
 
@@ -176,7 +183,9 @@ class Recurrent(nn.RNNBase):
             )
         return state
 
-    def _run(self, inputs: Tensor, lengths: Tensor | None, state: State) -> tuple[Tensor, State]:
+    def _run(
+        self, inputs: Tensor, lengths: Tensor | None, state: State, need_outputs: bool
+    ) -> tuple[Tensor, State]:
         if lengths is not None and bool((lengths == inputs.size(1)).all()):
             lengths = None
         batch, max_len, _ = inputs.shape
@@ -187,7 +196,8 @@ class Recurrent(nn.RNNBase):
             return self._by_layer(partial(run, full), inputs, state)
         if kernel in ("own", "compiled"):
             layout = rectangle(batch, max_len) if lengths is None else Ragged.of(lengths, max_len)
-            return self._by_layer(partial(self._run_own, walks(kernel), layout), inputs, state)
+            run = partial(self._run_own, walks(kernel), layout, need_outputs)
+            return self._by_layer(run, inputs, state)
         if self.training and (self.locked or self.weight_dropout):
             return self._by_layer(partial(self._run_torch, lengths), inputs, state)
         return self._run_torch(lengths, None, inputs, state)
@@ -234,30 +244,20 @@ class Recurrent(nn.RNNBase):
         self,
         kernels: Mapping[str, Kernel],
         ragged: Ragged,
+        need_outputs: bool,
         layer: int,
         inputs: Tensor,
         state: State,
     ) -> tuple[Tensor, State]:
         """A layer by `bptt.py`; `state` is that layer's, [num_directions, batch, hidden_size]."""
-        batch, max_len, _ = inputs.shape
-        flat = inputs.reshape(batch * max_len, -1)
-        places = [ragged.forwards, ragged.backwards][: self.num_directions]
-        stacked = [stack(kind) for kind in zip(*self._weights_of(layer), strict=True)]
-        result, *final = run_layer(
-            self.mode,
-            stack([flat.index_select(0, place) for place in places]),
-            ragged,
-            tuple(part.index_select(1, ragged.order) for part in state),
-            (stacked[0], stacked[1], stacked[2], stacked[3]),
-            kernels,
+        w_ih, w_hh, b_ih, b_hh = (
+            stack(kind) for kind in zip(*self._weights_of(layer), strict=True)
         )
-        empty = result.new_zeros(batch * max_len, self.hidden_size)
-        outputs = [
-            empty.index_copy(0, place, part) for place, part in zip(places, result, strict=True)
-        ]
-        back = ragged.order.argsort()
-        joined = torch.cat(outputs, dim=-1).view(batch, max_len, -1)
-        return joined, tuple(part.index_select(1, back) for part in final)
+        outputs, *final = run_layer(
+            self.mode, inputs, ragged, state, (w_ih, w_hh, b_ih, b_hh), kernels,
+            need_outputs=need_outputs or layer + 1 < self.num_layers,
+        )  # fmt: skip
+        return outputs, tuple(final)
 
     def _run_observed(
         self, lengths: Tensor, layer: int, inputs: Tensor, state: State

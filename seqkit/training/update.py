@@ -133,6 +133,9 @@ class Updater:
             Adversary(pipeline.model, config.adversarial) if config.adversarial else None
         )
         self.fitting = 0
+        # Kept: finding them anew, module by module, takes longer than a small network's forward pass.
+        self._parameters = list(self.network.parameters())
+        self._buffers = list(self.network.buffers())
 
     def snapshot(self) -> dict[str, Any]:
         """All that changes from step to step, beside the network, as nested values and tensors."""
@@ -160,7 +163,7 @@ class Updater:
             FaultyStepError: on all processes, if one of them cannot make it; the weights are as before.
         """
         skips = self.config.on_fault == "skip"  # then training goes on, and no trace may be left
-        buffers = [(buffer, buffer.clone()) for buffer in self.network.buffers() if skips]
+        buffers = [(buffer, buffer.clone()) for buffer in self._buffers if skips]
         try:
             sums = self._backward(batches)
             norm = self._clip()
@@ -188,7 +191,7 @@ class Updater:
         found = self.processes.gather(lambda: self._own_backward(own), FaultyStepError)
         loss, units, real, padded, _ = map(sum, zip(*found, strict=True))
         scale = _Sums(*found[self.processes.rank]).scale
-        _scale_gradients(self.network, scale / max(1, units))
+        _scale(self._gradients(), scale / max(1, units))
         self.processes.sum_gradients(self.network)
         return _Sums(loss, units, real, padded, units)
 
@@ -204,7 +207,8 @@ class Updater:
             self._make_room(items)
 
     def _try_backward(self, parts: Sequence[Sequence[Any]]) -> _Sums:
-        self.optimizer.zero_grad()
+        for parameter in self._parameters:
+            parameter.grad = None
         total = _Sums()
         for items in parts:
             total = total.plus(self._pass(items, total.scale))
@@ -234,11 +238,17 @@ class Updater:
             raise
         return _Sums(float(loss.detach()), int(count), real, padded, scale)
 
+    def _gradients(self) -> list[Tensor]:
+        return [p.grad for p in self._parameters if p.grad is not None]
+
     def _clip(self) -> float:
         limit = self.config.clip_norm or math.inf
-        scaled = self.accelerator.scaler is not None
-        clip = self.accelerator.clip_grad_norm_ if scaled else nn.utils.clip_grad_norm_
-        return float(clip(self.network.parameters(), limit))
+        if self.accelerator.scaler is not None:
+            return float(self.accelerator.clip_grad_norm_(self._parameters, limit))
+        if limit < math.inf:
+            return float(nn.utils.clip_grad_norm_(self._parameters, limit))
+        norms = [torch.linalg.vector_norm(gradient) for gradient in self._gradients()]
+        return float(torch.linalg.vector_norm(torch.stack(norms)))
 
     def _check(self, loss: float, norm: float) -> None:
         if not math.isfinite(loss):
@@ -285,9 +295,8 @@ def _is_out_of_memory(error: Exception) -> bool:
     return "out of memory" in text or "can't allocate memory" in text or "not enough memory" in text
 
 
-def _scale_gradients(model: nn.Module, factor: float) -> None:
+def _scale(gradients: Sequence[Tensor], factor: float) -> None:
     """So that accumulated batches weigh by their units, as in one large batch."""
     if factor != 1.0:
-        for parameter in model.parameters():
-            if parameter.grad is not None:
-                parameter.grad.mul_(factor)
+        for gradient in gradients:
+            gradient.mul_(factor)

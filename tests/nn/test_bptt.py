@@ -73,7 +73,7 @@ def test_gradients_are_those_of_finite_differences(cell: str, kernel: str) -> No
     ragged = Ragged.of(torch.tensor([2, 4, 1]), 4)
     weights = [torch.stack(kind).detach() for kind in zip(*layer._weights_of(0), strict=True)]
     start = [torch.randn(2, 3, 3, dtype=torch.float64) for _ in range(layer.cell.num_states)]
-    inputs = torch.randn(2, 7, 2, dtype=torch.float64)
+    inputs = torch.randn(3, 4, 2, dtype=torch.float64)
 
     def run(inputs: Tensor, *rest: Tensor) -> tuple[Tensor, ...]:
         weights, start = rest[:4], rest[4:]
@@ -93,9 +93,9 @@ def test_the_ragged_layout_holds_each_real_step_once_and_knows_its_predecessor()
         row, step = divmod(flat, 5)
         start = ragged.order.tolist().index(row)
         assert ragged.previous[i] == (start if step == 0 else place[flat - 1])
-    for i, row in enumerate(ragged.order.tolist()):
-        length = LENGTHS[row]
-        assert ragged.last[i] == (place[row * 5 + length - 1] if length else i)
+    assert ragged.order[ragged.back].tolist() == list(range(len(LENGTHS)))
+    for row, length in enumerate(LENGTHS):
+        assert ragged.last[row] == (place[row * 5 + length - 1] if length else ragged.back[row])
 
 
 def test_rows_of_one_length_share_a_layout_whoever_came_first() -> None:
