@@ -24,7 +24,7 @@ from torch import Tensor
 
 from seqkit.nn.bptt import Kernel, Trace
 
-BLOCK = 8
+BLOCK = 16
 """Rows that go through time together."""
 
 OPTIONS = {

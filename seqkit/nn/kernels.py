@@ -29,6 +29,9 @@ FULL_ENOUGH_IF_SMALL = 0.6
 COMPILED_UP_TO = 256
 """Hidden units up to which machine code beats our own torch calls: larger weights leave the processor's cache."""
 
+MANY_ROWS = 16
+"""Rows at a time from which on answers are worth half a second in which numba starts."""
+
 
 def fastest_kernel(cell: str, inputs: Tensor, lengths: Tensor | None, state: State) -> str:
     """`own`, `compiled`, `padded` or `torch`.
@@ -52,9 +55,10 @@ def fastest_kernel(cell: str, inputs: Tensor, lengths: Tensor | None, state: Sta
         full_enough = lengths is None or int(lengths.sum()) >= share * steps
         if full_enough and starts_from_zero(state):
             return "padded"
-    if not learning:
-        return "torch"  # no gain on the first sentence, as numba takes a while to start
-    return "compiled" if state[0].size(2) <= COMPILED_UP_TO and has_numba() else "own"
+    compiles = state[0].size(2) <= COMPILED_UP_TO and has_numba()
+    if learning:
+        return "compiled" if compiles else "own"
+    return "compiled" if compiles and inputs.size(0) >= MANY_ROWS and not mixed else "torch"
 
 
 @cache

@@ -182,6 +182,10 @@ def test_small_layers_learn_by_machine_code_where_numba_is_installed(
         with torch.no_grad():
             state = small.zero_state(2, inputs)
             assert small._kernel_for(inputs, lengths, state) == "torch"
+            many, state = inputs.repeat(8, 1, 1), small.zero_state(16, inputs)
+            assert small._kernel_for(many, lengths.repeat(8), state) == "compiled"
+            with torch.autocast("cpu", torch.bfloat16):
+                assert small._kernel_for(many, lengths.repeat(8), state) == "torch"
 
 
 @needs_numba
