@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import importlib
 import io
 import json
 import os
@@ -30,7 +31,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torchvision.models  # noqa: F401: loaded before memory is read, since a message about an unknown backbone loads it
 from PIL import Image
 from seqkit.tasks.captioning.captions import read_captions
 from seqkit.tasks.captioning.pictures import open_picture
@@ -245,6 +245,7 @@ def main() -> int:
     parser.add_argument("--case", type=int, help="repeat this one alone, with its error")
     options = parser.parse_args()
     torch.set_num_threads(1)
+    importlib.import_module("torchvision.models")  # as a message about an unknown backbone does
     if len(options.targets) == 1:
         first, last = (
             (0, options.cases) if options.case is None else (options.case, options.case + 1)

@@ -12,8 +12,8 @@ from side_by_side import Times, alternate
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from seqkit.allocator import keep_memory
 from seqkit.nn import Recurrent
-from seqkit.training.threads import keep_memory
 
 LAYERS = {"rnn_tanh": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
 LONG_ENOUGH = 0.2

@@ -73,7 +73,10 @@ class ConsoleReporter(Reporter):
             if facts["device"] == "cpu"
             else ""
         )
-        self._say(f"Network: {facts['parameters']:,} parameters on {facts['device']}{threads}")
+        memory = ", freed memory kept" if facts["keeps_memory"] else ""
+        self._say(
+            f"Network: {facts['parameters']:,} parameters on {facts['device']}{threads}{memory}"
+        )
 
     def epoch_started(self, epoch: int, epochs: int, batches: int) -> None:
         self.epochs = epochs

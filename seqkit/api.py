@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from seqkit import launch
+from seqkit.allocator import keep_memory
 from seqkit.card import write_card
 from seqkit.config import from_dict, merge, nest, read_yaml
 from seqkit.curves import draw_curves
@@ -37,7 +38,7 @@ from seqkit.run import (
 )
 from seqkit.task import Splits, Task
 from seqkit.training.report import Reporter
-from seqkit.training.threads import choose_threads, keep_memory
+from seqkit.training.threads import choose_threads
 from seqkit.versions import versions
 from seqkit.weights import load_weights
 
@@ -349,6 +350,6 @@ def _facts(
     sizes = {name: len(getattr(splits, name)) for name in ("train", "dev", "test")}
     return {
         "data": splits.source, "examples": sizes, "parameters": parameters,
-        "device": device.type, "threads": threads,
+        "device": device.type, "threads": threads, "keeps_memory": keep_memory(),
         **({"processes": processes.size} if processes.size > 1 else {}),
     }  # fmt: skip

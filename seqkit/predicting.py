@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from seqkit.allocator import keep_memory
 from seqkit.data.batching import make_batches
 from seqkit.errors import SeqkitError
 from seqkit.nn.precision import computing_in
@@ -99,6 +100,8 @@ def predict_window(
             return pipeline.predict(chosen, batch)
 
     batches = list(_batches([pipeline.length(item) for item in items], how.batch_size))
+    if len(batches) > 1:
+        keep_memory()
     answers = how.processes.map(answer, batches, Prediction.revive_all)
     by_index = {
         index: dataclasses.replace(answer, input=raws[index])

@@ -157,16 +157,18 @@ def best_candidates(live_log_probs: Tensor, log_probs: Tensor, beam_size: int) -
     """
     batch, width = live_log_probs.shape
     vocab_size = log_probs.shape[-1]
-    sums = (live_log_probs.view(-1, 1) + log_probs).view(batch, -1)  # [batch, width * vocab_size]
     # Each hypothesis has one way to end, so at most `width` candidates do.
     num_candidates = min(beam_size + width, width * vocab_size)
-    best, index = sums.topk(num_candidates)
+    # Those of a sentence are among the best of its hypotheses; few are left to add up.
+    each, tokens = log_probs.topk(min(num_candidates, vocab_size))  # [rows, ways]
+    ways = each.shape[-1]
+    best, index = (live_log_probs.view(-1, 1) + each).view(batch, -1).topk(num_candidates)
     first_rows = torch.arange(0, batch * width, width, device=index.device).unsqueeze(1)
     return Candidates(
         log_probs=best,
-        tokens=index % vocab_size,
-        token_log_probs=log_probs.view(batch, -1).gather(1, index),
-        rows=first_rows + index.div(vocab_size, rounding_mode="floor"),
+        tokens=tokens.view(batch, -1).gather(1, index),
+        token_log_probs=each.view(batch, -1).gather(1, index),
+        rows=first_rows + index.div(ways, rounding_mode="floor"),
     )
 
 

@@ -58,5 +58,5 @@ def _forbid_end(log_probs: Tensor, eos_idx: int) -> None:
     """Forbids the end mark, in place, in each row that can go on."""
     end = log_probs[:, eos_idx].clone()
     log_probs[:, eos_idx] = -math.inf
-    stuck = torch.isneginf(log_probs).all(dim=-1)
+    stuck = log_probs.amax(dim=-1) == -math.inf
     log_probs[:, eos_idx] = torch.where(stuck, end, log_probs[:, eos_idx])

@@ -76,6 +76,7 @@ class RecurrentState:
         hidden: State of the layers, each float [num_layers, rows, hidden_size].
         feed: Features of the step before, float [rows, feature_size]; used by input feeding.
         owners: Row of the encoded batch that each row belongs to, int64 [rows].
+        width: So many rows side by side have the same memory (1: nobody has looked).
     """
 
     memory: Tensor
@@ -84,6 +85,7 @@ class RecurrentState:
     hidden: State
     feed: Tensor
     owners: Tensor
+    width: int = 1
 
     def select(self, rows: Tensor) -> RecurrentState:
         """The state of the given rows, int64 [n]; rows may repeat.
@@ -91,11 +93,24 @@ class RecurrentState:
         The hypotheses of a sentence share its memory, so where they only change places it is not copied.
         """
         owners = self.owners.index_select(0, rows)
-        memory, keys, mask = self.memory, self.keys, self.mask
+        memory, keys, mask, width = self.memory, self.keys, self.mask, self.width
         if not torch.equal(owners, self.owners):
             memory, keys, mask = (part.index_select(0, rows) for part in (memory, keys, mask))
+            width = _width(owners)
         hidden = tuple(part.index_select(1, rows) for part in self.hidden)
-        return RecurrentState(memory, keys, mask, hidden, self.feed.index_select(0, rows), owners)
+        feed = self.feed.index_select(0, rows)
+        return RecurrentState(memory, keys, mask, hidden, feed, owners, width)
+
+
+def _width(owners: Tensor) -> int:
+    """How many rows side by side have one owner, if that is the same for all; looked for in answers on a CPU."""
+    if owners.device.type != "cpu" or not torch.is_inference_mode_enabled():
+        return 1
+    width = int((owners == owners[0]).sum())
+    if len(owners) % width:
+        return 1
+    alike = owners.view(-1, width) == owners[::width].unsqueeze(1)
+    return width if bool(alike.all()) else 1
 
 
 class RecurrentDecoder(nn.Module):
@@ -253,8 +268,14 @@ class RecurrentDecoder(nn.Module):
         """(context, weights) of one step or all; None without attention."""
         if self.attention is None:
             return None, None
-        context, weights = self.attention(outputs, state.keys, state.memory, state.mask)
-        return context, weights
+        keys, memory, mask = state.keys, state.memory, state.mask
+        if state.width == 1:
+            context, weights = self.attention(outputs, keys, memory, mask)
+            return context, weights
+        # The queries of one sentence's hypotheses, so that its memory is read once for all of them.
+        shared = (part[:: state.width] for part in (keys, memory, mask))
+        context, weights = self.attention(outputs.view(-1, state.width, outputs.size(1)), *shared)
+        return context.flatten(0, 1), weights.flatten(0, 1)
 
     def _features(self, outputs: Tensor, context: Tensor | None, vectors: Tensor) -> Tensor:
         """What the vocabulary projection sees: the outputs, and what else there is to see."""

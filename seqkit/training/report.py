@@ -15,7 +15,7 @@ class Reporter:
         """So many of the inputs whose features are computed before training are done."""
 
     def started(self, facts: dict[str, Any]) -> None:
-        """Training begins; `facts` are sizes, parameters, device and threads by name."""
+        """Training begins; `facts` are sizes, parameters, device, threads and the like by name."""
 
     def epoch_started(self, epoch: int, epochs: int, batches: int) -> None:
         """An epoch of so many batches begins; epochs count from 1."""

@@ -1,12 +1,10 @@
-"""How many CPU threads an operation gets, and memory that is kept instead of given back."""
+"""How many CPU threads an operation gets."""
 
 from __future__ import annotations
 
-import ctypes
 import os
 import platform
 import statistics
-import sys
 import time
 from pathlib import Path
 
@@ -86,19 +84,3 @@ def _step_seconds(hidden_size: int) -> float:
             began = time.perf_counter()
         state = (state @ weight).tanh()[:, :hidden_size]
     return time.perf_counter() - began
-
-
-def keep_memory() -> bool:
-    """Tells glibc to keep freed blocks for the next step, which saves a page fault for each page of each tensor.
-
-    Returns:
-        Whether this platform's allocator took the setting.
-    """
-    if not sys.platform.startswith("linux"):
-        return False
-    try:
-        mallopt = ctypes.CDLL(None).mallopt
-    except (OSError, AttributeError):
-        return False
-    trim_threshold, mmap_max = -1, -4
-    return bool(mallopt(mmap_max, 0) and mallopt(trim_threshold, 1 << 30))

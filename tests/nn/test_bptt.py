@@ -68,6 +68,20 @@ def test_all_kernels_agree_in_outputs_states_and_gradients(
 
 @every_cell
 @own_or_compiled
+def test_final_states_and_their_gradients_do_not_need_outputs(cell: str, kernel: str) -> None:
+    layer = Recurrent(cell, 4, 6, num_layers=2, bidirectional=True, kernel=kernel)
+    inputs, lengths = torch.randn(5, 5, 4, requires_grad=True), torch.tensor(LENGTHS)
+    found = []
+    for need_outputs in (True, False):
+        outputs, final = layer(inputs, lengths, need_outputs=need_outputs)
+        assert outputs.shape == (5, 5, 12 if need_outputs else 0)
+        loss = torch.stack([part.cos().sum() for part in final]).sum()
+        found.append([*final, *torch.autograd.grad(loss, [inputs, *layer.parameters()])])
+    torch.testing.assert_close(found[1], found[0], rtol=0, atol=0)
+
+
+@every_cell
+@own_or_compiled
 def test_gradients_are_those_of_finite_differences(cell: str, kernel: str) -> None:
     layer = Recurrent(cell, 2, 3, bidirectional=True).double()
     ragged = Ragged.of(torch.tensor([2, 4, 1]), 4)

@@ -125,6 +125,24 @@ def test_hypotheses_that_change_places_keep_the_memory_of_their_sentence() -> No
     torch.testing.assert_close(moved, whole[rows])
 
 
+@pytest.mark.parametrize(
+    ("beams", "width"),
+    [([0, 0, 1, 1, 2, 2], 2), ([0, 1, 2], 1), ([0, 0, 1], 1), ([0, 0, 1, 2], 1), ([2, 2, 2], 3)],
+)
+def test_answers_read_the_memory_once_for_hypotheses_side_by_side_and_see_the_same(
+    beams: list[int], width: int
+) -> None:
+    model = decoder("gru").eval()
+    tokens, rows = TOKENS[:, 0][beams], torch.tensor(beams)
+    with torch.no_grad():
+        wanted, after, looks = model.step(tokens, model.start(encoded("gru")).select(rows))
+    assert after.width == 1
+    with torch.inference_mode():
+        found, after, seen = model.step(tokens, model.start(encoded("gru")).select(rows))
+    assert after.width == width
+    torch.testing.assert_close((found, seen), (wanted, looks))
+
+
 @pytest.mark.parametrize("core", CORES)
 def test_a_tied_projection_is_the_embedding(core: str) -> None:
     tied, loose = decoder(core, tied=True), decoder(core, tied=False)
