@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from accelerate import Accelerator
-from accelerate.optimizer import AcceleratedOptimizer
 from talking import asked, tell
+from torch.optim import SGD, Adam, AdamW, NAdam
 
 import seqkit
 from seqkit.registry import get_task
@@ -28,7 +28,7 @@ PARTS = (
     (LossModule, "forward"),
     (Accelerator, "backward"),
     (Updater, "_clip"),
-    (AcceleratedOptimizer, "step"),
+    *((kind, "step") for kind in (SGD, Adam, AdamW, NAdam) if "step" in vars(kind)),
 )
 """What a step is there for."""
 
