@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from seqkit.errors import UnknownNameError
+from seqkit.nn.embedding import lookup
 from seqkit.nn.masks import lengths_to_mask
 from seqkit.nn.recurrent import Recurrent
 
@@ -40,7 +41,7 @@ class CharCNN(nn.Module):
 
     def forward(self, chars: Tensor, lengths: Tensor) -> Tensor:
         """float [words, output_size] from int64 chars [words, chars] and lengths [words], each at least 1."""
-        vectors = self.dropout(self.embedding(chars)).transpose(1, 2)  # [words, emb, chars]
+        vectors = self.dropout(lookup(self.embedding, chars)).transpose(1, 2)  # [words, emb, chars]
         maps = self.convolution(vectors)  # [words, filters, chars]
         mask = lengths_to_mask(lengths.to(chars.device), chars.size(1)).unsqueeze(1)
         pooled: Tensor = maps.masked_fill(~mask, torch.finfo(maps.dtype).min).amax(dim=2)
@@ -75,7 +76,7 @@ class CharRNN(nn.Module):
 
     def forward(self, chars: Tensor, lengths: Tensor) -> Tensor:
         """float [words, output_size] from int64 chars [words, chars] and lengths [words], each at least 1."""
-        vectors = self.dropout(self.embedding(chars))
+        vectors = self.dropout(lookup(self.embedding, chars))
         _, state = self.recurrent(vectors, lengths, need_outputs=False)
         return torch.cat([state[0][0], state[0][1]], dim=-1)
 

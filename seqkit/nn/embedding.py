@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 from seqkit.errors import ShapeError, UnknownNameError
 from seqkit.nn.initialisation import initialise_embedding
@@ -63,7 +65,7 @@ class TokenEmbedding(nn.Module):
     def forward(self, ids: Tensor) -> Tensor:
         """float [..., output_size] for int64 ids [...]."""
         if self.table is not None:
-            vectors: Tensor = self.table(ids)
+            vectors = lookup(self.table, ids)
             if self.training and self.dropout:
                 kept = nn.functional.dropout(vectors.new_ones(self.vocab_size), self.dropout)
                 vectors = vectors * kept[ids].unsqueeze(-1)
@@ -90,3 +92,32 @@ class TokenEmbedding(nn.Module):
         with torch.no_grad():
             self.table.weight[rows] = vectors.to(self.table.weight)
         self.table.weight.requires_grad_(not freeze)
+
+
+def lookup(table: nn.Embedding, ids: Tensor) -> Tensor:
+    """The table's vectors for int64 ids [...], float [..., emb_size]; on a CPU with a quicker backward pass than torch's."""
+    if ids.device.type != "cpu":
+        vectors: Tensor = table(ids)
+        return vectors
+    found: Tensor = _Lookup.apply(table.weight, ids, table.padding_idx)
+    return found
+
+
+class _Lookup(torch.autograd.Function):
+    """See `lookup`."""
+
+    @staticmethod
+    def forward(ctx: Any, weight: Tensor, ids: Tensor, pad_idx: int | None) -> Tensor:
+        ctx.save_for_backward(ids)
+        ctx.shape, ctx.pad_idx = weight.shape, pad_idx
+        return weight.index_select(0, ids.flatten()).view(*ids.shape, weight.size(1))
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
+        (ids,) = ctx.saved_tensors
+        of_table = grad.new_zeros(ctx.shape)
+        of_table.index_add_(0, ids.flatten(), grad.reshape(-1, grad.size(-1)))
+        if ctx.pad_idx is not None:
+            of_table[ctx.pad_idx] = 0
+        return of_table, None, None
