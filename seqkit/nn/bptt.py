@@ -173,7 +173,7 @@ class _Layer(torch.autograd.Function):
 
 
 def _weight_grad(grads: Tensor, inputs: Tensor) -> Tensor:
-    """float [dirs, gates * hidden, size] from [dirs, total, ...] of either; this way round, narrow inputs are faster."""
+    """float [dirs, gates * hidden, size] from [dirs, total, ...] of either; narrow inputs are faster this way round."""
     return torch.bmm(inputs.transpose(1, 2), grads).transpose(1, 2)
 
 
