@@ -33,7 +33,9 @@ SETTINGS: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 SMALL = {"model": {"hidden_size": 8, "emb_size": 8},
          "training": {"patience": 0, "device": "cpu", "batch_size": 8, "checkpoint_steps": 5000}}  # fmt: skip
-EXAMPLES, BATCH = 400, 8
+EXAMPLES, TIMES, BATCH = 400, 10, 8
+"""Different examples, how often each stands in the training part (an epoch adds a row to the history that is kept), and
+examples of a batch."""
 
 
 class Gauge:
@@ -91,20 +93,21 @@ def main() -> int:
 def measured(name: str, steps: int, predictions: int) -> bool:
     """Whether training and answering of one task keep memory flat."""
     task = get_task(name)
-    epochs = max(1, steps // (EXAMPLES // BATCH))
+    epochs = max(1, steps // (EXAMPLES * TIMES // BATCH))
     config = from_dict(
         task.Config, merge(merge(SMALL, SETTINGS[name]), {"training": {"epochs": epochs}})
     )
     sample = task.read(config)
-    splits = Splits(sample.train[:EXAMPLES], sample.dev[:8], (), sample.source)
-    gauge = Gauge(f"{name}, training steps", epochs * (EXAMPLES // BATCH))
+    examples = sample.train[:EXAMPLES]
+    splits = Splits(examples * TIMES, sample.dev[:8], (), sample.source)
+    gauge = Gauge(f"{name}, training steps", epochs * (len(splits.train) // BATCH))
     with tempfile.TemporaryDirectory() as folder:
         path = train_on(
             task, config, splits, out=Path(folder) / "run", reporter=StepReporter(gauge)
         ).path
         trained = gauge.verdict()
         predictor = load(path, device="cpu")
-    inputs = [predictor.pipeline.raw_input(example) for example in splits.train]
+    inputs = [predictor.pipeline.raw_input(example) for example in examples]
     return answered(predictor, inputs, predictions) and trained
 
 

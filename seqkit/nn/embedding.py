@@ -95,7 +95,7 @@ class TokenEmbedding(nn.Module):
 
 
 def lookup(table: nn.Embedding, ids: Tensor) -> Tensor:
-    """The table's vectors, float [..., emb_size], for int64 ids [...]; a CPU gets a quicker backward pass than torch's."""
+    """The table's vectors, float [..., emb_size], for int64 ids [...]; backwards faster than torch on a CPU."""
     if ids.device.type != "cpu":
         vectors: Tensor = table(ids)
         return vectors
