@@ -130,17 +130,17 @@ class _Layer(torch.autograd.Function):
         dirs, _, hidden = w_hh.shape
         total = len(ragged.previous)
         flat = inputs.flatten(0, 1)
-        rows = ragged.gather([flat] * dirs, flat.new_empty(dirs, total, flat.size(1)))
+        ordered = ragged.gather([flat] * dirs, flat.new_empty(dirs, total, flat.size(1)))
         states, *cells = (_with_room(part, ragged) for part in start)
         joined = mode != "GRU"  # GRU's candidate scales its recurrent part, bias included
         bias = b_ih + b_hh if joined else b_ih
-        gates = torch.baddbmm(bias.unsqueeze(1), rows, w_ih.transpose(1, 2))
+        gates = torch.baddbmm(bias.unsqueeze(1), ordered, w_ih.transpose(1, 2))
         size = 0 if mode.startswith("RNN") else hidden
-        extra = rows.new_empty(dirs, total, size)
+        extra = ordered.new_empty(dirs, total, size)
         trace = Trace(ragged, states, cells[0] if cells else states[:0], gates, extra)
         # Copied, as a product with a transposed view takes half as long again.
         kernel.forward(trace, w_hh.transpose(1, 2).contiguous(), b_hh.unsqueeze(1))
-        ctx.save_for_backward(rows, w_ih, w_hh, states, trace.cells, gates, extra)
+        ctx.save_for_backward(ordered, w_ih, w_hh, states, trace.cells, gates, extra)
         ctx.kernel, ctx.ragged, ctx.need_outputs = kernel, ragged, need_outputs
         outputs = inputs.new_zeros(*inputs.shape[:2], dirs * hidden if need_outputs else 0)
         if need_outputs:
@@ -150,7 +150,7 @@ class _Layer(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, outputs: Tensor, *finals: Tensor) -> Any:
-        rows, w_ih, w_hh, *traced = ctx.saved_tensors
+        ordered, w_ih, w_hh, *traced = ctx.saved_tensors
         ragged: Ragged = ctx.ragged
         trace = Trace(ragged, *traced)
         grads = [torch.zeros_like(trace.states) for _ in finals]  # of the states, and the cells
@@ -162,7 +162,7 @@ class _Layer(torch.autograd.Function):
         with exact(outputs.device):
             recurrent, entering = ctx.kernel.backward(trace, w_hh, grads[0], grads[-1])
             g_whh = _weight_grad(recurrent, trace.before(trace.states))
-            g_wih = _weight_grad(entering, rows)
+            g_wih = _weight_grad(entering, ordered)
             g_bhh = recurrent.sum(dim=1)
             g_bih = g_bhh.clone() if entering is recurrent else entering.sum(dim=1)
             if ctx.needs_input_grad[4]:

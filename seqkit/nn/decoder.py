@@ -104,7 +104,8 @@ class RecurrentState:
 
 def _width(owners: Tensor) -> int:
     """How many rows side by side have one owner, if that is the same for all; looked for in answers on a CPU."""
-    if owners.device.type != "cpu" or not torch.is_inference_mode_enabled():
+    answers = owners.device.type == "cpu" and torch.is_inference_mode_enabled()
+    if not answers or not owners.numel():
         return 1
     width = int((owners == owners[0]).sum())
     if len(owners) % width:

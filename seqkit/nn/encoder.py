@@ -90,7 +90,14 @@ class Encoder(nn.Module):
         *,
         need_memory: bool = True,
     ) -> Encoded:
-        """Encodes float [batch, len, input_size] with lengths [batch]; `state` starts recurrent layers."""
+        """Encodes float [batch, len, input_size].
+
+        Args:
+            inputs: Padding at the end of each row.
+            lengths: Real steps of each row, int64 [batch].
+            state: Where recurrent layers start; None is zero.
+            need_memory: Whether anybody reads the output of each step.
+        """
         inputs = self.dropout(inputs)
         mask = lengths_to_mask(lengths.to(inputs.device), inputs.size(1))
         if isinstance(self.layers, TransformerEncoder):

@@ -22,6 +22,7 @@ class Ragged:
     Attributes:
         sizes: Rows that are active at each step, never rising.
         order: Rows of the batch from longest to shortest, int64 [batch].
+        back: Where each row of the batch stands in `order`, int64 [batch].
         forwards: Place in the flat padded batch [batch * len] of each ragged step, int64 [total].
         backwards: The same where every row is read from its end.
         previous: Place of each step's predecessor in [batch start states, total steps], int64 [total].
@@ -30,6 +31,7 @@ class Ragged:
 
     sizes: list[int]
     order: Tensor
+    back: Tensor
     forwards: Tensor
     backwards: Tensor
     previous: Tensor
@@ -39,11 +41,6 @@ class Ragged:
     def places(self) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
         """Where the start and each step begin in [batch start states, total steps], and where the last one ends."""
         return np.cumsum([0, len(self.order), *self.sizes], dtype=np.int64)
-
-    @cached_property
-    def back(self) -> Tensor:
-        """Where each row of the batch stands in `order`, int64 [batch]."""
-        return self.order.argsort()
 
     def gather(self, padded: Sequence[Tensor], out: Tensor) -> Tensor:
         """Fills float [dirs, total, size] with the real steps of each direction's [batch * len, size]; returns it."""
@@ -65,7 +62,7 @@ class Ragged:
     def of(cls, lengths: Tensor, max_len: int) -> Ragged:
         """The layout for lengths int64 [batch] on the CPU, 0 to max_len."""
         ordered, order = lengths.sort(descending=True, stable=True)
-        batch = len(lengths)
+        batch, back = len(lengths), order.argsort()
         steps = torch.arange(int(ordered[0]) if batch else 0)
         active = ordered.unsqueeze(0) > steps.unsqueeze(1)  # [steps, batch]
         sizes = active.sum(dim=1)
@@ -76,9 +73,9 @@ class Ragged:
         before = torch.where(step > 0, place - sizes[step - 1], row)
         final = (ordered - 1).clamp(min=0)
         ends = torch.arange(batch) + batch + (starts[final] if len(steps) else 0)
-        last = torch.where(ordered > 0, ends, torch.arange(batch))[order.argsort()]
+        last = torch.where(ordered > 0, ends, torch.arange(batch))[back]
         backwards = start + ordered[row] - 1 - step
-        return cls(sizes.tolist(), order, start + step, backwards, before, last)
+        return cls(sizes.tolist(), order, back, start + step, backwards, before, last)
 
 
 @lru_cache(maxsize=16)
