@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import ner_rows
+import own_rows
 import sentiment_rows
 import torch
 import translation_rows
@@ -192,6 +193,11 @@ def of_translations(setup: Setup) -> tuple[Account, int]:
     return account, len(inputs)
 
 
+def of_pictures(setup: Setup) -> tuple[Account, int]:
+    """Training on pictures whose features were computed before."""
+    return training("captioning", own_rows.write_pictures(setup), setup), own_rows.PICTURES
+
+
 WORK: dict[str, Callable[[Setup], tuple[Account, int]]] = {
     "keras-notebook": of_reviews(sentiment_rows.NOTEBOOK, sentiment_rows.NOTEBOOK_SHARE),
     "imdb-bilstm": of_reviews(sentiment_rows.BILSTM, sentiment_rows.BILSTM_SHARE),
@@ -199,6 +205,7 @@ WORK: dict[str, Callable[[Setup], tuple[Account, int]]] = {
     "ner-prediction": of_tags,
     "translation-training": of_translation,
     "translation-decoding": of_translations,
+    "captioning-features": of_pictures,
 }
 """The account of a row, and the units of work in it."""
 
