@@ -34,7 +34,7 @@ ROWS = (
         kernels("lstm", learning=True), "ms", 1000),
     Row("lstm-answer", "LSTM, inference, the same shapes", "torch.nn.LSTM, packed", "1.3, never below 1",
         kernels("lstm", learning=False), "ms", 1000),
-    Row("keras-notebook", NOTEBOOK, "Keras on TensorFlow", "5",
+    Row("keras-notebook", NOTEBOOK, "Keras on TensorFlow", "10",
         lambda setup: sentiment_rows.against("keras", setup, sentiment_rows.NOTEBOOK, sentiment_rows.NOTEBOOK_SHARE),
         "s an epoch", sentiment_rows.EPOCH, "accuracy"),
     Row("keras-notebook-torch", NOTEBOOK, "a plain loop over torch.nn", "-",
