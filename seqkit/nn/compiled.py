@@ -45,14 +45,20 @@ def compiled(function: Callable[..., Any]) -> Any:
 
 @compiled
 def tanh(x: Any) -> Any:
-    """The tanh of a number to its last digits: exp(y) - 1 of y = -2x / 64 by Taylor, then doubled six times."""
+    """The tanh of a number to its last digits."""
+    return _tanh(x, 9, 4, 6) if isinstance(x, np.float32) else _tanh(x, 20, 6, 9)
+
+
+@compiled
+def _tanh(x: Any, most: int, doublings: int, terms: int) -> Any:
+    """exp(y) - 1 of a small part y of -2x by Taylor, then doubled until it is of all; beyond `most` it is level."""
     real = type(x)
-    y = max(min(x, real(20)), real(-20)) / real(-32)
+    y = max(min(x, real(most)), real(-most)) / real(-(2 ** (doublings - 1)))
     taylor = real(1)
-    for k in range(9, 1, -1):
+    for k in range(terms, 1, -1):
         taylor = real(1) + y * taylor / real(k)
     e = y * taylor
-    for _ in range(6):
+    for _ in range(doublings):
         e = e * (e + real(2))  # (1 + e)^2 - 1
     return -e / (e + real(2))
 
