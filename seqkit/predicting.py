@@ -13,6 +13,7 @@ import torch
 from seqkit.allocator import keep_memory
 from seqkit.data.batching import make_batches
 from seqkit.errors import SeqkitError
+from seqkit.nn.kernels import start_compiled
 from seqkit.nn.precision import computing_in
 from seqkit.pipeline import Pipeline, Scores
 from seqkit.prediction import Prediction
@@ -20,6 +21,9 @@ from seqkit.processes import ALONE, Processes
 
 WINDOW = 32
 """Batches' worth of inputs that are read ahead and sorted by length together, at most."""
+
+MANY = 500
+"""Inputs at a time that are worth what `start_compiled` takes."""
 
 MAX_STEPS = 1 << 17
 """Steps of a batch, padding included, so that a batch of very long inputs takes no more memory than others."""
@@ -102,6 +106,8 @@ def predict_window(
     batches = list(_batches([pipeline.length(item) for item in items], how.batch_size))
     if len(batches) > 1:
         keep_memory()
+    if len(items) >= MANY and device.type == "cpu":
+        start_compiled()
     answers = how.processes.map(answer, batches, Prediction.revive_all)
     by_index = {
         index: dataclasses.replace(answer, input=raws[index])

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import seqkit
+from seqkit import predicting
 from seqkit.errors import ConfigError, DataError
 from seqkit.predicting import WINDOW, Execution, predict_stream, predict_window, score_examples
 
@@ -42,6 +43,20 @@ def test_prediction_puts_the_network_into_evaluation_and_keeps_no_gradients() ->
     first, second = (predict_window(pipeline, ["abba"])[0].score for _ in range(2))
     assert first == second
     assert all(weight.grad is None for weight in pipeline.model.parameters())
+
+
+def test_what_takes_a_while_to_start_starts_for_many_inputs_only(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    started: list[str] = []
+    monkeypatch.setattr(predicting, "keep_memory", lambda: started.append("memory"))
+    monkeypatch.setattr(predicting, "start_compiled", lambda: started.append("compiled"))
+    predict_window(PIPELINE, ["ab"] * 9)
+    assert started == []
+    predict_window(PIPELINE, ["ab"] * 99)
+    assert started == ["memory"]
+    predict_window(PIPELINE, ["ab"] * predicting.MANY)
+    assert started == ["memory", "memory", "compiled"]
 
 
 class Endless:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import platform
+import sys
 from contextlib import AbstractContextManager, nullcontext
 from functools import cache
+from importlib import import_module
 from importlib.util import find_spec
 
 import torch
@@ -30,7 +32,9 @@ COMPILED_UP_TO = 256
 """Hidden units up to which machine code beats our own torch calls: larger weights leave the processor's cache."""
 
 MANY_ROWS = 16
-"""Rows at a time from which on answers are worth half a second in which numba starts."""
+"""Rows at a time from which on machine code answers faster too."""
+
+_COMPILED = "seqkit.nn.compiled"
 
 
 def fastest_kernel(cell: str, inputs: Tensor, lengths: Tensor | None, state: State) -> str:
@@ -58,13 +62,25 @@ def fastest_kernel(cell: str, inputs: Tensor, lengths: Tensor | None, state: Sta
     compiles = state[0].size(2) <= COMPILED_UP_TO and has_numba()
     if learning:
         return "compiled" if compiles else "own"
-    return "compiled" if compiles and inputs.size(0) >= MANY_ROWS and not mixed else "torch"
+    quick = compiles and has_started() and inputs.size(0) >= MANY_ROWS and not mixed
+    return "compiled" if quick else "torch"
 
 
 @cache
 def has_numba() -> bool:
     """Whether the extra `compiled` is installed."""
     return find_spec("numba") is not None
+
+
+def has_started() -> bool:
+    """Whether numba has started, as it does with the first training."""
+    return _COMPILED in sys.modules
+
+
+def start_compiled() -> None:
+    """Has numba start where it is installed: before many answers, which are worth the second that it takes."""
+    if has_numba():
+        import_module(_COMPILED)
 
 
 def compiles_for(weight: Tensor) -> bool:

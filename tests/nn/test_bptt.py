@@ -197,6 +197,9 @@ def test_small_layers_learn_by_machine_code_where_numba_is_installed(
             state = small.zero_state(2, inputs)
             assert small._kernel_for(inputs, lengths, state) == "torch"
             many, state = inputs.repeat(8, 1, 1), small.zero_state(16, inputs)
+            monkeypatch.setattr(kernels, "has_started", lambda: False)
+            assert small._kernel_for(many, lengths.repeat(8), state) == "torch"
+            monkeypatch.setattr(kernels, "has_started", lambda: True)
             assert small._kernel_for(many, lengths.repeat(8), state) == "compiled"
             with torch.autocast("cpu", torch.bfloat16):
                 assert small._kernel_for(many, lengths.repeat(8), state) == "torch"
