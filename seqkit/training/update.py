@@ -245,8 +245,9 @@ class Updater:
         limit = self.config.clip_norm or math.inf
         if self.accelerator.scaler is not None:
             return float(self.accelerator.clip_grad_norm_(self._parameters, limit))
-        if limit < math.inf:
+        if limit < math.inf or self.accelerator.device.type != "cpu":
             return float(nn.utils.clip_grad_norm_(self._parameters, limit))
+        # The same without multiplying by 1, which a small network's step would notice.
         norms = [torch.linalg.vector_norm(gradient) for gradient in self._gradients()]
         return float(torch.linalg.vector_norm(torch.stack(norms)))
 
