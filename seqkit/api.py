@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from seqkit import launch
-from seqkit.allocator import keep_memory
+from seqkit.allocator import keep_memory, limit_kernels
 from seqkit.card import write_card
 from seqkit.config import from_dict, merge, nest, read_yaml
 from seqkit.curves import draw_curves
@@ -217,6 +217,7 @@ def _resumed(
         raise DataError(
             f"{splits.source}: not the data that {path} was trained on; its training cannot go on with other data."
         )
+    limit_kernels()
     pipeline = task.load(config, run.preprocessing)
     restore_network(pipeline.model, checkpoint)
     pipeline.prepare_training(splits.get("train"))
@@ -306,6 +307,7 @@ def _built(
     """A pipeline whose vocabularies and settings are in the run folder already."""
     random.seed(config.training.seed)
     torch.manual_seed(config.training.seed)
+    limit_kernels()
     source = open_run(config.training.start_from) if config.training.start_from else None
     if source is None:
         pipeline = task.fit(config, train_set, others)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from seqkit import launch
+from seqkit.allocator import limit_kernels
 from seqkit.budget import Budget
 from seqkit.config import from_dict, merge, to_dict
 from seqkit.devices import check_device_each, device_exists
@@ -54,6 +55,7 @@ class Predictor:
         self.limits = limits or Limits()
         self.task = run.task
         self.config = run.config
+        limit_kernels()
         choose_threads(threads or run.config.training.threads, run.config.model.hidden_size)
         with Budget(read_shapes(run.weights), str(run.weights)):
             self.pipeline: Pipeline[Any, Any, Any] = self.task.load(run.config, run.preprocessing)
