@@ -269,14 +269,12 @@ class RecurrentDecoder(nn.Module):
         """(context, weights) of one step or all; None without attention."""
         if self.attention is None:
             return None, None
-        keys, memory, mask = state.keys, state.memory, state.mask
-        if state.width == 1:
-            context, weights = self.attention(outputs, keys, memory, mask)
-            return context, weights
-        # The queries of one sentence's hypotheses, so that its memory is read once for all of them.
-        shared = (part[:: state.width] for part in (keys, memory, mask))
-        context, weights = self.attention(outputs.view(-1, state.width, outputs.size(1)), *shared)
-        return context.flatten(0, 1), weights.flatten(0, 1)
+        # The queries of rows that share a memory stand together, so that it is read once for all of them.
+        queries = outputs.unflatten(0, (len(outputs) // state.width, state.width)).flatten(1, -2)
+        shared = (part[:: state.width] for part in (state.keys, state.memory, state.mask))
+        context, weights = self.attention(queries, *shared)
+        steps = outputs.shape[:-1]
+        return context.view(*steps, context.size(-1)), weights.view(*steps, weights.size(-1))
 
     def _features(self, outputs: Tensor, context: Tensor | None, vectors: Tensor) -> Tensor:
         """What the vocabulary projection sees: the outputs, and what else there is to see."""

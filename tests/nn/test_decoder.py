@@ -141,6 +141,11 @@ def test_answers_read_the_memory_once_for_hypotheses_side_by_side_and_see_the_sa
         found, after, seen = model.step(tokens, model.start(encoded("gru")).select(rows))
     assert after.width == width
     torch.testing.assert_close((found, seen), (wanted, looks))
+    with torch.no_grad():
+        whole = model.forward(TOKENS[beams], model.start(encoded("gru")).select(rows))
+    with torch.inference_mode():
+        at_once = model.forward(TOKENS[beams], model.start(encoded("gru")).select(rows))
+    torch.testing.assert_close(at_once, whole)
 
 
 @pytest.mark.parametrize("core", CORES)
