@@ -270,7 +270,8 @@ class RecurrentDecoder(nn.Module):
         if self.attention is None:
             return None, None
         # The queries of rows that share a memory stand together, so that it is read once for all of them.
-        queries = outputs.unflatten(0, (len(outputs) // state.width, state.width)).flatten(1, -2)
+        sources = len(outputs) // state.width
+        queries = outputs.reshape(sources, state.width, *outputs.shape[1:]).flatten(1, -2)
         shared = (part[:: state.width] for part in (state.keys, state.memory, state.mask))
         context, weights = self.attention(queries, *shared)
         steps = outputs.shape[:-1]
