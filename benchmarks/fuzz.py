@@ -39,6 +39,7 @@ from seqkit.tasks.ner.faults import column_faults
 from seqkit.tasks.ner.reading import read_file, read_tokens
 
 import seqkit
+from seqkit.allocator import CAPACITY
 from seqkit.config import from_dict, read_yaml
 from seqkit.data.codecs import PieceCodec, build_codec
 from seqkit.data.label_folders import read_label_archive, read_label_folders
@@ -55,10 +56,6 @@ SLOW = 10.0
 
 GROWTH = 50.0
 """Megabytes that memory may grow over nine tenths of the cases."""
-
-KEPT_SHAPES = "ONEDNN_PRIMITIVE_CACHE_CAPACITY"
-"""Of how many shapes torch's oneDNN keeps what it has made ready. It grows with them up to 1,024, which hides other
-growth; here it keeps none."""
 
 RUNS = Path(__file__).parent.parent / "tests" / "fixtures" / f"format-{FORMAT}"
 CONLL = "-DOCSTART- O\n\nAda B-PER\nLovelace I-PER\nmet O\n\nAcme B-ORG\nin O\nParis B-LOC\n\n" * 3
@@ -247,7 +244,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--case", type=int, help="repeat this one alone, with its error")
     options = parser.parse_args()
-    os.environ.setdefault(KEPT_SHAPES, "0")
+    os.environ.setdefault(CAPACITY, "0")  # kernels that are kept would hide other growth
     torch.set_num_threads(1)
     importlib.import_module("torchvision.models")  # as a message about an unknown backbone does
     if len(options.targets) == 1:

@@ -7,13 +7,16 @@ import os
 import sys
 from functools import cache
 
+CAPACITY = "ONEDNN_PRIMITIVE_CACHE_CAPACITY"
+"""What oneDNN reads, as it makes its first kernel, to know of how many shapes it keeps them."""
+
 SHAPES = 128
 """Of how many shapes oneDNN keeps its kernels. Of 1,024, its own choice, they take 170 MB, and save no time."""
 
 
 def limit_kernels() -> None:
     """Has torch's oneDNN keep few kernels, if it has made none yet and nobody has said how many."""
-    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", str(SHAPES))
+    os.environ.setdefault(CAPACITY, str(SHAPES))
 
 
 @cache

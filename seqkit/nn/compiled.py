@@ -46,7 +46,9 @@ def compiled(function: Callable[..., Any]) -> Any:
 @compiled
 def tanh(x: Any) -> Any:
     """The tanh of a number to its last digits."""
-    return _tanh(x, 9, 4, 6) if isinstance(x, np.float32) else _tanh(x, 20, 6, 9)
+    if isinstance(x, np.float32):
+        return _tanh(x, most=9, doublings=4, terms=6)
+    return _tanh(x, most=20, doublings=6, terms=9)
 
 
 @compiled
@@ -88,13 +90,8 @@ def add_product(x: Any, w: Any, out: Any) -> None:
                 sums[j] += x0 * a + x1 * b + x2 * c + x3 * d
                 others[j] += y0 * a + y1 * b + y2 * c + y3 * d
         if rows % 2:
-            x0, x1, x2, x3 = (
-                x[rows - 1, k],
-                x[rows - 1, k + 1],
-                x[rows - 1, k + 2],
-                x[rows - 1, k + 3],
-            )
-            sums = out[rows - 1]
+            last, sums = x[rows - 1], out[rows - 1]
+            x0, x1, x2, x3 = last[k], last[k + 1], last[k + 2], last[k + 3]
             for j in range(len(sums)):
                 sums[j] += x0 * w0[j] + x1 * w1[j] + x2 * w2[j] + x3 * w3[j]
     for k in range(size - size % 4, size):
