@@ -202,10 +202,10 @@ class TrainingConfig:
     """Whether the flow of gradients through the recurrent layers is measured after each epoch."""
     tensorboard: bool = False
     """Whether each epoch's figures are also written for TensorBoard (the extra `tracking`)."""
-    kernel: Literal["auto", "own", "compiled", "padded", "torch"] = "auto"
+    kernel: Literal["auto", "own", "compiled", "padded", "held", "torch"] = "auto"
     """Who computes recurrent layers: the fastest one as far as measured (auto), seqkit's steps in torch (own) or as
-    machine code (compiled, an extra), or torch's kernels over padded (lstm only) or packed rows (torch). They differ by
-    rounding."""
+    machine code (compiled, an extra), torch's kernels over padded rows (held, or padded, an LSTM on a CPU), or over
+    packed ones (torch). They differ by rounding."""
     precision: Literal["no", "bf16", "fp16"] = "no"
     """Mixed precision: none, bfloat16, or float16 (CUDA only)."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"

@@ -67,7 +67,7 @@ def weather(tmp_path_factory: pytest.TempPathFactory) -> seqkit.Predictor:
         model={"cell": "gru", "hidden_size": 16, "emb_size": 16}, training={"epochs": 5, "lr": 0.01},
     )  # fmt: skip
     assert trained.metrics["scores"]["dev"]["accuracy"] > 0.95
-    return seqkit.load(trained.path)
+    return seqkit.load(trained.path, device="cpu")
 
 
 def test_saliency_ranks_the_planted_word_first(weather: seqkit.Predictor) -> None:

@@ -47,7 +47,7 @@ def test_two_processes_train_and_answer_as_one(tmp_path: Path) -> None:
     texts = [f"The plot is {'very ' * n}thin." for n in range(70)]
     (tmp_path / "in.txt").write_text("\n".join(texts) + "\n", encoding="utf-8")
     answer = ["predict", str(tmp_path / "run"), "--input", str(tmp_path / "in.txt"), "--format", "jsonl",
-              "--batch-size", "4", "--output"]  # fmt: skip
+              "--batch-size", "4", "--device", "cpu", "--output"]  # fmt: skip
     assert main([*answer, str(tmp_path / "alone")]) == 0
     shared = run(seqkit_command(*answer, "shared", launcher=torchrun()), tmp_path)
     assert shared.returncode == 0, shared.stderr

@@ -9,8 +9,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import torch
 
-forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform does not fork")
+forks = pytest.mark.skipif(
+    not hasattr(os, "fork") or torch.cuda.is_available(),
+    reason="this platform does not fork, or its CUDA does not survive it",
+)
 quietly = pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
 """Python warns of forks beside threads; those of torch wait, and the children start their own."""
 

@@ -36,7 +36,7 @@ class Batch:
 
     def to(self, device: torch.device) -> Batch:
         """The batch with its values on that device."""
-        return Batch(self.values.to(device, non_blocking=True), self.lengths)
+        return Batch(_sent(self.values, device), self.lengths)
 
     def __len__(self) -> int:
         return self.values.size(0)
@@ -88,5 +88,12 @@ def move(batch: T, device: torch.device) -> T:
         if isinstance(value, Batch):
             moved[field.name] = value.to(device)
         elif isinstance(value, Tensor):
-            moved[field.name] = value.to(device, non_blocking=True)
+            moved[field.name] = _sent(value, device)
     return dataclasses.replace(batch, **moved)  # type: ignore[type-var]
+
+
+def _sent(values: Tensor, device: torch.device) -> Tensor:
+    """The values on a device; a GPU fetches them by itself, from memory that stays where it is."""
+    if device.type == "cuda" and values.device.type == "cpu":
+        values = values.pin_memory()
+    return values.to(device, non_blocking=True)

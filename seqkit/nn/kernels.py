@@ -15,9 +15,9 @@ from torch import Tensor
 from seqkit.errors import ConfigError, UnknownNameError
 from seqkit.nn.cells import State
 
-KERNELS = ("auto", "own", "compiled", "padded", "torch")
+KERNELS = ("auto", "own", "compiled", "padded", "held", "torch")
 """What may be asked for: the choice of `fastest_kernel`, our own (`bptt.py`), the same as machine code (`compiled.py`),
-torch's LSTM over padded rows (`padded.py`), or torch's over packed rows."""
+torch's LSTM over padded rows (`padded.py`), torch's layers over padded rows (`held.py`), or over packed rows."""
 
 FAST_LSTM = bool(torch._C._has_mkldnn) and platform.machine() in ("x86_64", "AMD64")
 """Whether oneDNN's LSTM is there, and in the form that is made for this processor."""
@@ -34,11 +34,14 @@ COMPILED_UP_TO = 256
 MANY_ROWS = 16
 """Rows at a time from which on machine code answers faster too."""
 
+FULL_ENOUGH_ON_GPU = 0.5
+"""Share of real steps in a batch above which cuDNN is faster over all steps than over packed rows."""
+
 _COMPILED = "seqkit.nn.compiled"
 
 
 def fastest_kernel(cell: str, inputs: Tensor, lengths: Tensor | None, state: State) -> str:
-    """`own`, `compiled`, `padded` or `torch`.
+    """`own`, `compiled`, `padded`, `held` or `torch`.
 
     Args:
         cell: Name of the cell.
@@ -46,6 +49,8 @@ def fastest_kernel(cell: str, inputs: Tensor, lengths: Tensor | None, state: Sta
         lengths: int64 [batch] on the CPU; None where all rows are full.
         state: Where the rows start.
     """
+    if inputs.device.type == "cuda":
+        return _fastest_on_gpu(inputs, lengths)
     mixed, learning = torch.is_autocast_enabled("cpu"), torch.is_grad_enabled()
     known = mixed or inputs.dtype in (torch.float32, torch.float64)
     if inputs.device.type != "cpu" or not inputs.numel() or not known:
@@ -64,6 +69,14 @@ def fastest_kernel(cell: str, inputs: Tensor, lengths: Tensor | None, state: Sta
         return "compiled" if compiles else "own"
     quick = compiles and has_started() and inputs.size(0) >= MANY_ROWS and not mixed
     return "compiled" if quick else "torch"
+
+
+def _fastest_on_gpu(inputs: Tensor, lengths: Tensor | None) -> str:
+    if lengths is None or not inputs.numel():
+        return "torch"
+    real = int(lengths.sum())
+    full_enough = real >= FULL_ENOUGH_ON_GPU * inputs.size(0) * inputs.size(1)
+    return "held" if full_enough else "torch"
 
 
 @cache

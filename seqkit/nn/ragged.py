@@ -7,7 +7,7 @@ It is the layout of torch's `PackedSequence`, with the indices that lead into it
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
 import numpy as np
@@ -57,6 +57,13 @@ class Ragged:
         """Adds float [dirs, total, size] where it belongs in [batch * len, size]."""
         for place, part in zip((self.forwards, self.backwards), rows, strict=False):
             padded.index_add_(0, place, part)
+
+    def to(self, device: torch.device) -> Ragged:
+        """The layout with its indices on that device."""
+        if device == self.order.device:
+            return self
+        indices = ("order", "back", "forwards", "backwards", "previous", "last")
+        return replace(self, **{name: getattr(self, name).to(device) for name in indices})
 
     @classmethod
     def of(cls, lengths: Tensor, max_len: int) -> Ragged:

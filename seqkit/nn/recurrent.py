@@ -14,6 +14,7 @@ from seqkit.errors import ConfigError, ShapeError
 from seqkit.nn.bptt import BY_MODE, Kernel, run_layer
 from seqkit.nn.cells import State, get_cell
 from seqkit.nn.dropout import build_dropout
+from seqkit.nn.held import Held, run_held
 from seqkit.nn.initialisation import initialise_recurrent
 from seqkit.nn.kernels import (
     check_kernel,
@@ -186,16 +187,27 @@ class Recurrent(nn.RNNBase):
     def _run(
         self, inputs: Tensor, lengths: Tensor | None, state: State, need_outputs: bool
     ) -> tuple[Tensor, State]:
+        if inputs.is_cuda and torch.is_autocast_enabled("cuda"):
+            dtype = next(self.parameters()).dtype
+            state = tuple(part.to(dtype) for part in state)
+            with exact(
+                inputs.device
+            ):  # cuDNN would compute in float16, also where bfloat16 is asked
+                return self._run(inputs.to(dtype), lengths, state, need_outputs)
         if lengths is not None and bool((lengths == inputs.size(1)).all()):
             lengths = None
         batch, max_len, _ = inputs.shape
         kernel = self._kernel_for(inputs, lengths, state)
+        if kernel == "held" and lengths is not None:
+            held = Held.of(lengths, max_len, inputs.device)
+            return self._by_layer(partial(self._run_held, held), inputs, state)
         if kernel in ("observed", "padded"):
             full = torch.full((batch,), max_len) if lengths is None else lengths
             run = self._run_observed if kernel == "observed" else self._run_padded
             return self._by_layer(partial(run, full), inputs, state)
         if kernel in ("own", "compiled"):
             layout = rectangle(batch, max_len) if lengths is None else Ragged.of(lengths, max_len)
+            layout = layout.to(inputs.device)
             run = partial(self._run_own, walks(kernel), layout, need_outputs)
             return self._by_layer(run, inputs, state)
         if self.training and (self.locked or self.weight_dropout):
@@ -288,6 +300,12 @@ class Recurrent(nn.RNNBase):
         return torch.cat(outputs, dim=-1), tuple(
             torch.cat(parts) for parts in zip(*finals, strict=True)
         )
+
+    def _run_held(
+        self, held: Held, layer: int, inputs: Tensor, state: State
+    ) -> tuple[Tensor, State]:
+        """A layer by `held.py`; `state` is that layer's, [num_directions, batch, hidden_size]."""
+        return run_held(self.cell, held, inputs, state, self._weights_of(layer))
 
     def _run_torch(
         self, lengths: Tensor | None, layer: int | None, inputs: Tensor, state: State

@@ -46,7 +46,9 @@ def draw_apart(seed: int, rank: int) -> None:
 
 
 def _cuda_states() -> list[Tensor]:
-    return torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+    """Of every device; none where CUDA is not in use, which to ask would start."""
+    in_use = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
+    return torch.cuda.get_rng_state_all() if in_use else []
 
 
 def _bytes(values: list[int]) -> Tensor:

@@ -72,7 +72,8 @@ def test_groups_of_a_length_make_up_the_whole(run: Path, tmp_path: Path) -> None
 def test_the_factor_of_a_network_of_one_layer_is_that_of_its_diagnosis(
     run: Path, tmp_path: Path
 ) -> None:
-    items = [(pipeline := seqkit.load(run).pipeline).encode(example) for example in EXAMPLES]
+    pipeline = seqkit.load(run, device="cpu").pipeline
+    items = [pipeline.encode(example) for example in EXAMPLES]
     (flow,) = diagnose(pipeline, items, torch.device("cpu")).flows
     measured = measure(run, Ground.of("test", EXAMPLES, run), tmp_path, "run")
     assert len(EXAMPLES) <= DIAGNOSED

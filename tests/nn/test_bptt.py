@@ -54,6 +54,7 @@ def results(layer: Recurrent, lengths: Tensor | None) -> list[Tensor]:
         *((cell, "own") for cell in CELLS),
         *(pytest.param(cell, "compiled", marks=needs_numba) for cell in CELLS),
         ("lstm", "padded"),
+        *((cell, "held") for cell in CELLS),
     ],
 )
 @pytest.mark.parametrize("bidirectional", [False, True])
@@ -148,13 +149,33 @@ def test_weight_dropout_zeroes_whole_recurrent_weights_and_their_gradients() -> 
         assert 0.4 < (grad == 0).float().mean() < 0.6
 
 
-def test_padding_may_hold_anything_where_it_is_computed_too() -> None:
-    layer = Recurrent("lstm", 4, 6, bidirectional=True, kernel="padded")
-    inputs, lengths = torch.randn(2, 5, 4), torch.tensor([5, 2])
-    filled = inputs.clone()
-    filled[1, 2:] = torch.nan
-    for first, second in zip(layer(inputs, lengths), layer(filled, lengths), strict=True):
-        torch.testing.assert_close(first, second, rtol=0, atol=0)
+@pytest.mark.parametrize(
+    ("cell", "kernel"), [("lstm", "padded"), *((cell, "held") for cell in CELLS)]
+)
+def test_padding_may_hold_anything_where_it_is_computed_too(cell: str, kernel: str) -> None:
+    layer = Recurrent(cell, 4, 6, bidirectional=True, kernel=kernel)
+    lengths, found = torch.tensor([5, 2]), []
+    inputs = torch.randn(2, 5, 4)
+    for filling in (0.0, torch.nan):
+        filled = inputs.clone()
+        filled[1, 2:] = filling
+        outputs, final = layer(filled, lengths)
+        loss = outputs.sum() + sum(part.sum() for part in final)
+        found.append([outputs, *final, *torch.autograd.grad(loss, list(layer.parameters()))])
+    torch.testing.assert_close(found[1], found[0], rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_padded_rows_start_from_any_state_and_bring_its_gradients(cell: str) -> None:
+    ours, theirs = twins(cell, "held", bidirectional=True)
+    inputs, lengths = torch.randn(5, 5, 4), torch.tensor(LENGTHS)
+    start = tuple(torch.randn_like(part).requires_grad_() for part in ours.zero_state(5, inputs))
+    found = []
+    for layer in (ours, theirs):
+        outputs, final = layer(inputs, lengths, start)
+        loss = outputs.sin().sum() + sum(part.cos().sum() for part in final)
+        found.append([outputs, *final, *torch.autograd.grad(loss, [*start, *layer.parameters()])])
+    torch.testing.assert_close(found[0], found[1], rtol=1e-5, atol=1e-5)
 
 
 def test_the_kernel_is_what_is_fastest_for_the_rows(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -285,5 +306,5 @@ def test_the_padded_kernel_is_for_lstms() -> None:
 
 
 def test_an_unknown_kernel_is_refused() -> None:
-    with pytest.raises(UnknownNameError, match="auto, compiled, own, padded, torch"):
+    with pytest.raises(UnknownNameError, match="auto, compiled, held, own, padded, torch"):
         Recurrent("gru", 4, 6, kernel="fast")

@@ -133,7 +133,7 @@ def test_tagging_takes_the_vectors_of_the_words_that_both_know(
     config = from_dict(task.Config, values)
     pipeline = task.fit(config, task.read(config).train)
     assert "vectors of 2 of 3 units taken" in pipeline.notes[0]
-    source = seqkit.load(pretrained).pipeline
+    source = seqkit.load(pretrained, device="cpu").pipeline
     mine = pipeline.model.vectors.table.table.weight[pipeline.features.words.index["cat"]]
     theirs = source.model.table.weight[source.codec.index()["cat"]]
     torch.testing.assert_close(mine, theirs)

@@ -297,7 +297,7 @@ def test_a_run_of_other_labels_lends_all_it_knows_but_the_labels(tmp_path: Path)
     settings = {**SMALL, "training": {"epochs": 2}}
     data = conll(tmp_path / "first.conll", TEN)
     source = seqkit.train("ner", data=data, out=tmp_path / "first", config=settings).path
-    taught = seqkit.load(source).pipeline
+    taught = seqkit.load(source, device="cpu").pipeline
     assert isinstance(taught, NerPipeline)
     values = merge(SMALL, {"model": {"pretrained": str(source)}})
     config = from_dict(NerConfig, values)
