@@ -16,6 +16,7 @@ from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
+import matplotlib.figure  # noqa: F401 - what a training loads after 20 seconds, for its curves, is no growth
 from fuzz import resident
 
 from seqkit.api import train_on

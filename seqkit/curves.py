@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -36,6 +37,7 @@ class Curves:
         began = time.perf_counter()
         if began >= self._next:
             draw_curves(history, self.metric, best_epoch, self.path)
+            gc.collect()  # a figure is a web of cycles, which Python would leave for minutes
             ended = time.perf_counter()
             self._next = ended + SHARE * (ended - began)
 

@@ -3,7 +3,7 @@
 In a small network a call to torch takes longer than what it computes, and there are several a step. Here one call
 takes a layer through all steps. Rows of a batch do not depend on each other, so a few of them go the whole way before
 the next few: their states and the weights stay in the cache. What is not step by step (products with inputs, gradients
-of weights) is left to torch, whose large products are the faster ones.
+of weights) is left to torch.
 
 Loops over a row stay short, on views of their own: then the compiler makes them work on many numbers at once.
 
@@ -13,7 +13,6 @@ weight as its product wants it, [dirs, from, to].
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -23,25 +22,10 @@ import torch
 from torch import Tensor
 
 from seqkit.nn.bptt import Kernel, Trace
+from seqkit.nn.tiles import OPTIONS, add_product, compiled, panels
 
 BLOCK = 16
 """Rows that go through time together."""
-
-OPTIONS = {
-    "nogil": True,
-    "error_model": "numpy",
-    # Sums may be reordered, once and for all; what is no number stays so.
-    "fastmath": {"contract", "reassoc", "arcp", "nsz"},
-}
-
-
-def compiled(function: Callable[..., Any]) -> Any:
-    """The function as machine code, kept for later processes where a folder for it can be written."""
-    try:
-        return numba.njit(function, cache=True, **OPTIONS)
-    except RuntimeError:  # there is none
-        return numba.njit(function, **OPTIONS)
-
 
 @compiled
 def tanh(x: Any) -> Any:
@@ -72,34 +56,6 @@ def sigmoid(x: Any) -> Any:
     return half * tanh(half * x) + half
 
 
-@compiled
-def add_product(x: Any, w: Any, out: Any) -> None:
-    """Adds x [rows, from] times w [from, to] to out [rows, to].
-
-    Four of `from` and two rows at a time: each weight is then read once for two sums, each sum once for four weights.
-    """
-    rows, size = x.shape
-    for k in range(0, size - 3, 4):
-        w0, w1, w2, w3 = w[k], w[k + 1], w[k + 2], w[k + 3]
-        for row in range(0, rows - 1, 2):
-            x0, x1, x2, x3 = x[row, k], x[row, k + 1], x[row, k + 2], x[row, k + 3]
-            y0, y1, y2, y3 = x[row + 1, k], x[row + 1, k + 1], x[row + 1, k + 2], x[row + 1, k + 3]
-            sums, others = out[row], out[row + 1]
-            for j in range(len(sums)):
-                a, b, c, d = w0[j], w1[j], w2[j], w3[j]
-                sums[j] += x0 * a + x1 * b + x2 * c + x3 * d
-                others[j] += y0 * a + y1 * b + y2 * c + y3 * d
-        if rows % 2:
-            last, sums = x[rows - 1], out[rows - 1]
-            x0, x1, x2, x3 = last[k], last[k + 1], last[k + 2], last[k + 3]
-            for j in range(len(sums)):
-                sums[j] += x0 * w0[j] + x1 * w1[j] + x2 * w2[j] + x3 * w3[j]
-    for k in range(size - size % 4, size):
-        for row in range(rows):
-            for j in range(out.shape[1]):
-                out[row, j] += x[row, k] * w[k, j]
-
-
 @partial(numba.njit, **OPTIONS)  # numba cannot keep generators
 def spans(places: Any, dirs: int, backwards: bool) -> Any:
     """Some rows at a step, by direction, rows and step: direction, place of the step before, place, rows."""
@@ -116,11 +72,11 @@ def spans(places: Any, dirs: int, backwards: bool) -> Any:
 @compiled
 def elman_forward(places: Any, w: Any, states: Any, gates: Any, rectified: bool) -> None:
     """Fills the states of a plain cell."""
-    batch = places[1]
+    batch, packed = places[1], panels(w)
     for d, before, at, rows in spans(places, len(w), False):
         new = states[d, at : at + rows]
         new[:] = gates[d, at - batch : at - batch + rows]
-        add_product(states[d, before : before + rows], w[d], new)
+        add_product(states[d, before : before + rows], packed[d], new)
         for row in range(rows):
             state = new[row]
             for j in range(len(state)):
@@ -132,7 +88,7 @@ def elman_backward(
     places: Any, w: Any, states: Any, outer: Any, grads: Any, rectified: bool
 ) -> None:
     """Fills the gradients of a plain cell's sums, and completes those of its states."""
-    batch = places[1]
+    batch, packed = places[1], panels(w)
     for d, before, at, rows in spans(places, len(w), True):
         into = outer[d, before : before + rows]
         mine = grads[d, at - batch : at - batch + rows]
@@ -142,7 +98,7 @@ def elman_backward(
                 s = state[j]
                 slope = type(s)(s > 0) if rectified else type(s)(1) - s * s
                 grad[j] = wanted[j] * slope
-        add_product(mine, w[d], into)
+        add_product(mine, packed[d], into)
 
 
 @compiled
@@ -162,10 +118,10 @@ def thirds(values: Any) -> Any:
 @compiled
 def lstm_forward(places: Any, w: Any, states: Any, cells: Any, gates: Any, extra: Any) -> None:
     """Fills an LSTM's states, cells, gates and tanh(cells)."""
-    batch, size = places[1], states.shape[2]
+    batch, size, packed = places[1], states.shape[2], panels(w)
     for d, before, at, rows in spans(places, len(w), False):
         place = at - batch
-        add_product(states[d, before : before + rows], w[d], gates[d, place : place + rows])
+        add_product(states[d, before : before + rows], packed[d], gates[d, place : place + rows])
         for row in range(rows):
             i, f, g, o = quarters(gates[d, place + row])
             opening, squashed = gates[d, place + row, : 2 * size], extra[d, place + row]
@@ -190,6 +146,7 @@ def lstm_backward(
 ) -> None:
     """Fills the gradients of an LSTM's sums, and completes those of its states and cells."""
     batch, size, one = places[1], outer.shape[2], outer.dtype.type(1)
+    packed = panels(w)
     for d, before, at, rows in spans(places, len(w), True):
         place = at - batch
         for row in range(rows):
@@ -209,17 +166,17 @@ def lstm_backward(
                 to_o[j] = state[j] * squashed[j] * o[j] * (one - o[j])
             for j in range(size):
                 into[j] += cell[j] * f[j]
-        add_product(grads[d, place : place + rows], w[d], outer[d, before : before + rows])
+        add_product(grads[d, place : place + rows], packed[d], outer[d, before : before + rows])
 
 
 @compiled
 def gru_forward(places: Any, w: Any, bias: Any, states: Any, gates: Any, extra: Any) -> None:
     """Fills a GRU's states, gates and recurrent parts of candidates."""
-    batch, size = places[1], states.shape[2]
+    batch, size, packed = places[1], states.shape[2], panels(w)
     products = np.empty((BLOCK, 3 * size), states.dtype)
     for d, before, at, rows in spans(places, len(w), False):
         products[:rows] = bias[d]
-        add_product(states[d, before : before + rows], w[d], products[:rows])
+        add_product(states[d, before : before + rows], packed[d], products[:rows])
         for row in range(rows):
             gate, product = gates[d, at - batch + row], products[row]
             r, z, n = thirds(gate)
@@ -240,6 +197,7 @@ def gru_backward(
 ) -> None:
     """Fills the gradients of a GRU's recurrent and entering sums, and completes those of its states."""
     batch, size, one = places[1], outer.shape[2], outer.dtype.type(1)
+    packed = panels(w)
     for d, before, at, rows in spans(places, len(w), True):
         place = at - batch
         for row in range(rows):
@@ -259,7 +217,7 @@ def gru_backward(
             for j in range(size):
                 into[j] += state[j] * z[j]
             entering[d, place + row, : 2 * size] = grad[: 2 * size]
-        add_product(grads[d, place : place + rows], w[d], outer[d, before : before + rows])
+        add_product(grads[d, place : place + rows], packed[d], outer[d, before : before + rows])
 
 
 def _arrays(*tensors: Tensor) -> list[np.ndarray]:

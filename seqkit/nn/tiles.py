@@ -1,0 +1,169 @@
+"""Products of small matrices at the full speed of the processor, for the machine code of `compiled.py`.
+
+A product is made tile by tile (Goto & van de Geijn 2008, https://doi.org/10.1145/1356052.1356053): the sums of a few rows
+and columns stay in registers through the whole product, and each number that is read serves several sums. A compiler does
+not find that way from loops, so a tile is written in LLVM's vector instructions, which know no particular processor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numba
+import numpy as np
+from llvmlite import binding, ir
+from numba import types
+from numba.extending import intrinsic
+
+OPTIONS = {
+    "nogil": True,
+    "error_model": "numpy",
+    # Sums may be reordered, once and for all; what is no number stays so.
+    "fastmath": {"contract", "reassoc", "arcp", "nsz"},
+}
+
+ROWS = 4
+"""Rows of a tile."""
+
+BYTES = 128 if binding.get_host_cpu_features().get("avx512vl") else 64
+"""Bytes of a tile's row: with its sums, 16 registers are full (32 where there are that many)."""
+
+
+def compiled(function: Callable[..., Any]) -> Any:
+    """The function as machine code, kept for later processes where a folder for it can be written."""
+    try:
+        return numba.njit(function, cache=True, **OPTIONS)
+    except RuntimeError:  # there is none
+        return numba.njit(function, **OPTIONS)
+
+
+def tile(rows: int) -> Any:
+    """What adds to `rows` rows of sums, as wide as a tile, the product of as many rows and a panel, in machine code.
+
+    It takes addresses: of the rows, of the panel [size, width] and of the sums, then the bytes from row to row of the
+    first and of the last, the number of products a sum, and any number of the kind.
+    """
+
+    @intrinsic
+    def add_tile(
+        _: Any, x: Any, panel: Any, out: Any, x_step: Any, out_step: Any, size: Any, like: Any
+    ) -> Any:
+        def emit(context: Any, builder: Any, _: Any, given: Any) -> Any:
+            real = context.get_value_type(like)
+            _emit_tile(builder, rows, real, context.get_abi_sizeof(real), *given[:-1])
+            return context.get_dummy_value()
+
+        return types.void(x, panel, out, x_step, out_step, size, like), emit
+
+    return add_tile
+
+
+def _emit_tile(
+    builder: Any, rows: int, real: Any, width: int, x: Any, panel: Any, out: Any,
+    x_step: Any, out_step: Any, size: Any,
+) -> None:  # fmt: skip
+    """Writes a tile: the sums are read, grow in a loop over the panel's rows, and are written back."""
+    vector = ir.VectorType(real, BYTES // width // 2)
+    whole, half = ir.IntType(64), BYTES // 2
+
+    def number(value: int) -> Any:
+        return ir.Constant(whole, value)
+
+    def address(base: Any, offset: Any, kind: Any) -> Any:
+        return builder.inttoptr(builder.add(base, offset), kind.as_pointer())
+
+    def read(place: Any) -> Any:
+        value = builder.load(place)
+        value.align = width
+        return value
+
+    row_starts = [builder.mul(out_step, number(row)) for row in range(rows)]
+    places = [
+        address(out, builder.add(start, number(side * half)), vector)
+        for start in row_starts for side in (0, 1)
+    ]  # fmt: skip
+    first = [read(place) for place in places]
+    before, loop = builder.block, builder.append_basic_block("products")
+    after = builder.append_basic_block("products.end")
+    builder.cbranch(builder.icmp_signed(">", size, number(0)), loop, after)
+
+    builder.position_at_end(loop)
+    step, *sums = [builder.phi(kind) for kind in (whole, *(vector for _ in places))]
+    weights_at = builder.mul(step, number(BYTES))
+    weights = [
+        read(address(panel, builder.add(weights_at, number(side * half)), vector))
+        for side in (0, 1)
+    ]
+    grown = []
+    for row in range(rows):
+        place = builder.add(builder.mul(x_step, number(row)), builder.mul(step, number(width)))
+        value = _spread(builder, read(address(x, place, real)), vector)
+        for side in (0, 1):
+            product = builder.fmul(value, weights[side], flags=["contract"])
+            grown.append(builder.fadd(product, sums[2 * row + side], flags=["contract"]))
+    further = builder.add(step, number(1))
+    for phi, start, end in zip([step, *sums], [number(0), *first], [further, *grown], strict=True):
+        phi.add_incoming(start, before)
+        phi.add_incoming(end, loop)
+    builder.cbranch(builder.icmp_signed("<", further, size), loop, after)
+
+    builder.position_at_end(after)
+    results = [builder.phi(vector) for _ in places]
+    for result, start, end, place in zip(results, first, grown, places, strict=True):
+        result.add_incoming(start, before)
+        result.add_incoming(end, loop)
+    for result, place in zip(results, places, strict=True):
+        builder.store(result, place).align = width
+
+
+def _spread(builder: Any, value: Any, vector: Any) -> Any:
+    """A vector of one value."""
+    empty, index = ir.Constant(vector, ir.Undefined), ir.IntType(32)
+    one = builder.insert_element(empty, value, ir.Constant(index, 0))
+    nowhere = ir.Constant(ir.VectorType(index, vector.count), [0] * vector.count)
+    return builder.shuffle_vector(one, empty, nowhere)
+
+
+add_rows, add_row = tile(ROWS), tile(1)
+
+
+@compiled
+def panels(w: Any) -> Any:
+    """Weights [dirs, from, to] as tiles read them, [dirs, panels, from, width], zeros behind the last of `to`."""
+    dirs, size, to = w.shape
+    width = BYTES // w.itemsize
+    packed = np.zeros((dirs, -(-to // width), size, width), w.dtype)
+    for d in range(dirs):
+        for k in range(size):
+            for column in range(0, to, width):
+                part = w[d, k, column : column + width]
+                packed[d, column // width, k, : len(part)] = part
+    return packed
+
+
+@compiled
+def add_product(x: Any, packed: Any, out: Any) -> None:
+    """Adds x [rows, from] times weights, one of the `panels`, to out [rows, to]."""
+    to, width = out.shape[1], packed.shape[2]
+    full = to // width
+    for p in range(full):
+        _add_panel(x, packed[p], out[:, p * width : (p + 1) * width])
+    if full < len(packed):
+        edge = np.zeros((len(out), width), out.dtype)
+        edge[:, : to - full * width] = out[:, full * width :]
+        _add_panel(x, packed[full], edge)
+        out[:, full * width :] = edge[:, : to - full * width]
+
+
+@compiled
+def _add_panel(x: Any, panel: Any, out: Any) -> None:
+    """Adds x [rows, from] times [from, width] to out [rows, width]."""
+    rows, size = x.shape
+    x_at, panel_at, out_at = x.ctypes.data, panel.ctypes.data, out.ctypes.data
+    x_step, out_step, zero = x.strides[0], out.strides[0], x.dtype.type(0)
+    whole = rows - rows % ROWS
+    for row in range(0, whole, ROWS):
+        add_rows(x_at + row * x_step, panel_at, out_at + row * out_step, x_step, out_step, size, zero)  # fmt: skip
+    for row in range(whole, rows):
+        add_row(x_at + row * x_step, panel_at, out_at + row * out_step, x_step, out_step, size, zero)  # fmt: skip
