@@ -69,21 +69,59 @@ class Trace:
         return part.index_select(1, self.ragged.previous)
 
 
-Walk = Callable[[Trace, Tensor, Tensor], None]
-"""Fills a trace by `weight_hh` transposed [dirs, hidden, gates * hidden] and `bias_hh` [dirs, 1, gates * hidden]."""
+@dataclass(frozen=True)
+class Entering:
+    """What enters a layer at its steps.
+
+    Attributes:
+        rows: Inputs, float [dirs, total, size].
+        weight: `weight_ih`, float [dirs, gates * hidden, size].
+        bias: What is added to the products, float [dirs, gates * hidden].
+    """
+
+    rows: Tensor
+    weight: Tensor
+    bias: Tensor
+
+
+Walk = Callable[[Trace, Entering, Tensor, Tensor], None]
+"""Fills a trace by `weight_hh` [dirs, gates * hidden, hidden] and `bias_hh` [dirs, gates * hidden]."""
+
+Steps = Callable[[Trace, Tensor, Tensor], None]
+"""Fills a trace whose gates hold the input's products by `weight_hh` transposed [dirs, hidden, gates * hidden] and
+`bias_hh` [dirs, 1, gates * hidden]."""
 
 Return = Callable[[Trace, Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
 """From `weight_hh` and the gradients of all states and cells, which it completes in place, gradients of the recurrent
 products and of the input's products, each [dirs, total, gates * hidden]."""
 
 
+Product = Callable[[Tensor, Tensor], Tensor]
+"""A product of two batches of matrices."""
+
+
+def outer_products(x: Tensor, y: Tensor) -> Tensor:
+    """The sum over `total` of the outer products of float [dirs, total, from] and [dirs, total, to]."""
+    return torch.bmm(x.transpose(1, 2), y)
+
+
 @dataclass(frozen=True)
 class Kernel:
-    """How one cell walks forwards and backwards, and how many tensors its state has."""
+    """How one cell walks through time.
+
+    Attributes:
+        forward: The way there.
+        backward: The way back.
+        num_states: Tensors of its state.
+        inner: Gradients of inputs from those of their products [dirs, total, gates * hidden] and the weight.
+        outer: Gradients of weights, transposed, from inputs [dirs, total, size] and the same gradients.
+    """
 
     forward: Walk
     backward: Return
     num_states: int
+    inner: Product = torch.bmm
+    outer: Product = outer_products
 
 
 def run_layer(
@@ -134,12 +172,11 @@ class _Layer(torch.autograd.Function):
         states, *cells = (_with_room(part, ragged) for part in start)
         joined = mode != "GRU"  # GRU's candidate scales its recurrent part, bias included
         bias = b_ih + b_hh if joined else b_ih
-        gates = torch.baddbmm(bias.unsqueeze(1), ordered, w_ih.transpose(1, 2))
+        gates = ordered.new_empty(dirs, total, w_ih.size(1))
         size = 0 if mode.startswith("RNN") else hidden
         extra = ordered.new_empty(dirs, total, size)
         trace = Trace(ragged, states, cells[0] if cells else states[:0], gates, extra)
-        # Copied, as a product with a transposed view takes half as long again.
-        kernel.forward(trace, w_hh.transpose(1, 2).contiguous(), b_hh.unsqueeze(1))
+        kernel.forward(trace, Entering(ordered, w_ih, bias), w_hh, b_hh)
         ctx.save_for_backward(ordered, w_ih, w_hh, states, trace.cells, gates, extra)
         ctx.kernel, ctx.ragged, ctx.need_outputs = kernel, ragged, need_outputs
         outputs = inputs.new_zeros(*inputs.shape[:2], dirs * hidden if need_outputs else 0)
@@ -159,22 +196,19 @@ class _Layer(torch.autograd.Function):
         for grad, final in zip(grads, finals, strict=True):
             grad.index_add_(1, ragged.last, final)
         g_inputs = None
+        kernel: Kernel = ctx.kernel
         with exact(outputs.device):
-            recurrent, entering = ctx.kernel.backward(trace, w_hh, grads[0], grads[-1])
-            g_whh = _weight_grad(recurrent, trace.before(trace.states))
-            g_wih = _weight_grad(entering, ordered)
+            recurrent, entering = kernel.backward(trace, w_hh, grads[0], grads[-1])
+            # Narrow inputs are faster this way round.
+            g_whh = kernel.outer(trace.before(trace.states), recurrent).transpose(1, 2)
+            g_wih = kernel.outer(ordered, entering).transpose(1, 2)
             g_bhh = recurrent.sum(dim=1)
             g_bih = g_bhh.clone() if entering is recurrent else entering.sum(dim=1)
             if ctx.needs_input_grad[4]:
                 g_inputs = outputs.new_zeros(*outputs.shape[:2], w_ih.size(2))
-                ragged.add(torch.bmm(entering, w_ih), g_inputs.flatten(0, 1))
+                ragged.add(kernel.inner(entering, w_ih), g_inputs.flatten(0, 1))
         starts = [grad[:, : trace.batch].index_select(1, ragged.back) for grad in grads]
         return None, None, None, None, g_inputs, g_wih, g_whh, g_bih, g_bhh, *starts
-
-
-def _weight_grad(grads: Tensor, inputs: Tensor) -> Tensor:
-    """float [dirs, gates * hidden, size] from [dirs, total, ...] of either; narrow inputs are faster this way round."""
-    return torch.bmm(inputs.transpose(1, 2), grads).transpose(1, 2)
 
 
 def _sides(padded: Tensor, dirs: int) -> Views:
@@ -200,7 +234,19 @@ def _active(before: Tensor, rows: int) -> Tensor:
     return before if before.size(1) == rows else before[:, :rows]
 
 
-def _elman_forward(activate: Callable[[Tensor], Tensor]) -> Walk:
+def _at_once(steps: Steps) -> Walk:
+    """Products with the input for all steps at once, then step by step."""
+
+    def forward(trace: Trace, entering: Entering, w_hh: Tensor, b_hh: Tensor) -> None:
+        w_ih, bias = entering.weight.transpose(1, 2), entering.bias.unsqueeze(1)
+        torch.baddbmm(bias, entering.rows, w_ih, out=trace.gates)
+        # Copied, as a product with a transposed view takes half as long again.
+        steps(trace, w_hh.transpose(1, 2).contiguous(), b_hh.unsqueeze(1))
+
+    return forward
+
+
+def _elman_forward(activate: Callable[[Tensor], Tensor]) -> Steps:
     def forward(trace: Trace, w_hh: Tensor, b_hh: Tensor) -> None:
         before, *after = trace.with_start(trace.states)
         for gates, state in zip(trace.steps(trace.gates), after, strict=True):
@@ -325,8 +371,8 @@ def _relu_slope(values: Tensor) -> Tensor:
 
 
 BY_MODE: dict[str, Kernel] = {
-    "RNN_TANH": Kernel(_elman_forward(tanh_), _elman_backward(_tanh_slope), 1),
-    "RNN_RELU": Kernel(_elman_forward(torch.relu_), _elman_backward(_relu_slope), 1),
-    "LSTM": Kernel(_lstm_forward, _lstm_backward, 2),
-    "GRU": Kernel(_gru_forward, _gru_backward, 1),
+    "RNN_TANH": Kernel(_at_once(_elman_forward(tanh_)), _elman_backward(_tanh_slope), 1),
+    "RNN_RELU": Kernel(_at_once(_elman_forward(torch.relu_)), _elman_backward(_relu_slope), 1),
+    "LSTM": Kernel(_at_once(_lstm_forward), _lstm_backward, 2),
+    "GRU": Kernel(_at_once(_gru_forward), _gru_backward, 1),
 }

@@ -2,13 +2,13 @@
 
 In a small network a call to torch takes longer than what it computes, and there are several a step. Here one call
 takes a layer through all steps. Rows of a batch do not depend on each other, so a few of them go the whole way before
-the next few: their states and the weights stay in the cache. What is not step by step (products with inputs, gradients
-of weights) is left to torch.
+the next few: their states and the weights stay in the cache, and so do products with their inputs.
 
 Loops over a row stay short, on views of their own: then the compiler makes them work on many numbers at once.
 
-Arrays are the trace's (`bptt.Trace`); `places` is where each step's predecessor stands in its states, `w` a recurrent
-weight as its product wants it, [dirs, from, to].
+Arrays are the trace's (`bptt.Trace`) and what enters (`bptt.Entering`): `x`, its weight `w_x` and `bias`; `places` is
+where each step's predecessor stands in the states, `w` the recurrent weight. Weights come as their products want them,
+[dirs, from, to].
 """
 
 from __future__ import annotations
@@ -21,11 +21,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from seqkit.nn.bptt import Kernel, Trace
+from seqkit.nn import bptt, tiles
+from seqkit.nn.bptt import Entering, Kernel, Trace
 from seqkit.nn.tiles import OPTIONS, add_product, compiled, panels
 
 BLOCK = 16
 """Rows that go through time together."""
+
+NEAR = 2048
+"""Bytes of a row of gradients up to which its outer products are faster here than by torch."""
+
 
 @compiled
 def tanh(x: Any) -> Any:
@@ -70,12 +75,15 @@ def spans(places: Any, dirs: int, backwards: bool) -> Any:
 
 
 @compiled
-def elman_forward(places: Any, w: Any, states: Any, gates: Any, rectified: bool) -> None:
+def elman_forward(
+    places: Any, x: Any, w_x: Any, bias: Any, w: Any, states: Any, rectified: bool
+) -> None:
     """Fills the states of a plain cell."""
-    batch, packed = places[1], panels(w)
+    batch, packed, packed_x = places[1], panels(w), panels(w_x)
     for d, before, at, rows in spans(places, len(w), False):
         new = states[d, at : at + rows]
-        new[:] = gates[d, at - batch : at - batch + rows]
+        new[:] = bias[d]
+        add_product(x[d, at - batch : at - batch + rows], packed_x[d], new)
         add_product(states[d, before : before + rows], packed[d], new)
         for row in range(rows):
             state = new[row]
@@ -116,12 +124,25 @@ def thirds(values: Any) -> Any:
 
 
 @compiled
-def lstm_forward(places: Any, w: Any, states: Any, cells: Any, gates: Any, extra: Any) -> None:
+def lstm_forward(
+    places: Any,
+    x: Any,
+    w_x: Any,
+    bias: Any,
+    w: Any,
+    states: Any,
+    cells: Any,
+    gates: Any,
+    extra: Any,
+) -> None:
     """Fills an LSTM's states, cells, gates and tanh(cells)."""
-    batch, size, packed = places[1], states.shape[2], panels(w)
+    batch, size, packed, packed_x = places[1], states.shape[2], panels(w), panels(w_x)
     for d, before, at, rows in spans(places, len(w), False):
         place = at - batch
-        add_product(states[d, before : before + rows], packed[d], gates[d, place : place + rows])
+        sums = gates[d, place : place + rows]
+        sums[:] = bias[d]
+        add_product(x[d, place : place + rows], packed_x[d], sums)
+        add_product(states[d, before : before + rows], packed[d], sums)
         for row in range(rows):
             i, f, g, o = quarters(gates[d, place + row])
             opening, squashed = gates[d, place + row, : 2 * size], extra[d, place + row]
@@ -170,12 +191,25 @@ def lstm_backward(
 
 
 @compiled
-def gru_forward(places: Any, w: Any, bias: Any, states: Any, gates: Any, extra: Any) -> None:
+def gru_forward(
+    places: Any,
+    x: Any,
+    w_x: Any,
+    bias: Any,
+    w: Any,
+    bias_h: Any,
+    states: Any,
+    gates: Any,
+    extra: Any,
+) -> None:
     """Fills a GRU's states, gates and recurrent parts of candidates."""
-    batch, size, packed = places[1], states.shape[2], panels(w)
+    batch, size, packed, packed_x = places[1], states.shape[2], panels(w), panels(w_x)
     products = np.empty((BLOCK, 3 * size), states.dtype)
     for d, before, at, rows in spans(places, len(w), False):
-        products[:rows] = bias[d]
+        sums = gates[d, at - batch : at - batch + rows]
+        sums[:] = bias[d]
+        add_product(x[d, at - batch : at - batch + rows], packed_x[d], sums)
+        products[:rows] = bias_h[d]
         add_product(states[d, before : before + rows], packed[d], products[:rows])
         for row in range(rows):
             gate, product = gates[d, at - batch + row], products[row]
@@ -224,21 +258,38 @@ def _arrays(*tensors: Tensor) -> list[np.ndarray]:
     return [tensor.detach().numpy() for tensor in tensors]
 
 
+def _inner(grads: Tensor, weight: Tensor) -> Tensor:
+    return torch.from_numpy(tiles.product(*_arrays(grads, weight)))
+
+
+def _outer(inputs: Tensor, grads: Tensor) -> Tensor:
+    if grads.size(2) * grads.element_size() > NEAR:
+        return bptt.outer_products(inputs, grads)
+    return torch.from_numpy(tiles.outer_products(*_arrays(inputs, grads)))
+
+
+def _entering(entering: Entering, w_hh: Tensor) -> list[np.ndarray]:
+    """Rows, weight and bias of what enters, and the recurrent weight; weights [dirs, from, to]."""
+    rows, w_ih, bias = _arrays(entering.rows, entering.weight, entering.bias)
+    return [rows, w_ih.transpose(0, 2, 1), bias, w_hh.detach().numpy().transpose(0, 2, 1)]
+
+
 def _elman(rectified: bool) -> Kernel:
-    def forward(trace: Trace, w_hh: Tensor, b_hh: Tensor) -> None:
-        elman_forward(trace.ragged.places, *_arrays(w_hh, trace.states, trace.gates), rectified)
+    def forward(trace: Trace, entering: Entering, w_hh: Tensor, b_hh: Tensor) -> None:
+        states = trace.states.numpy()
+        elman_forward(trace.ragged.places, *_entering(entering, w_hh), states, rectified)
 
     def backward(trace: Trace, w_hh: Tensor, outer: Tensor, inner: Tensor) -> tuple[Tensor, Tensor]:
         grads = torch.empty_like(trace.gates)
         elman_backward(trace.ragged.places, *_arrays(w_hh, trace.states, outer, grads), rectified)
         return grads, grads
 
-    return Kernel(forward, backward, 1)
+    return Kernel(forward, backward, 1, _inner, _outer)
 
 
-def _lstm_forward(trace: Trace, w_hh: Tensor, b_hh: Tensor) -> None:
-    traced = (trace.states, trace.cells, trace.gates, trace.extra)
-    lstm_forward(trace.ragged.places, *_arrays(w_hh, *traced))
+def _lstm_forward(trace: Trace, entering: Entering, w_hh: Tensor, b_hh: Tensor) -> None:
+    traced = _arrays(trace.states, trace.cells, trace.gates, trace.extra)
+    lstm_forward(trace.ragged.places, *_entering(entering, w_hh), *traced)
 
 
 def _lstm_backward(
@@ -250,8 +301,9 @@ def _lstm_backward(
     return grads, grads
 
 
-def _gru_forward(trace: Trace, w_hh: Tensor, b_hh: Tensor) -> None:
-    gru_forward(trace.ragged.places, *_arrays(w_hh, b_hh, trace.states, trace.gates, trace.extra))
+def _gru_forward(trace: Trace, entering: Entering, w_hh: Tensor, b_hh: Tensor) -> None:
+    traced = _arrays(b_hh, trace.states, trace.gates, trace.extra)
+    gru_forward(trace.ragged.places, *_entering(entering, w_hh), *traced)
 
 
 def _gru_backward(
@@ -266,6 +318,6 @@ def _gru_backward(
 BY_MODE: dict[str, Kernel] = {
     "RNN_TANH": _elman(rectified=False),
     "RNN_RELU": _elman(rectified=True),
-    "LSTM": Kernel(_lstm_forward, _lstm_backward, 2),
-    "GRU": Kernel(_gru_forward, _gru_backward, 1),
+    "LSTM": Kernel(_lstm_forward, _lstm_backward, 2, _inner, _outer),
+    "GRU": Kernel(_gru_forward, _gru_backward, 1, _inner, _outer),
 }

@@ -1,8 +1,9 @@
 """Products of small matrices at the full speed of the processor, for the machine code of `compiled.py`.
 
-A product is made tile by tile (Goto & van de Geijn 2008, https://doi.org/10.1145/1356052.1356053): the sums of a few rows
-and columns stay in registers through the whole product, and each number that is read serves several sums. A compiler does
-not find that way from loops, so a tile is written in LLVM's vector instructions, which know no particular processor.
+A product is made tile by tile (Goto & van de Geijn 2008, https://doi.org/10.1145/1356052.1356053): the sums of a few
+rows and columns stay in registers through the whole product, and each number that is read serves several sums. A
+compiler does not find that way from loops, so a tile is written in LLVM's vector instructions, which know no particular
+processor.
 """
 
 from __future__ import annotations
@@ -26,6 +27,12 @@ OPTIONS = {
 ROWS = 4
 """Rows of a tile."""
 
+TOGETHER = 16
+"""Rows that go through all panels together: they stay in the nearest cache."""
+
+DEPTH = 256
+"""Outer products that are added up in registers before the sums go back to memory."""
+
 BYTES = 128 if binding.get_host_cpu_features().get("avx512vl") else 64
 """Bytes of a tile's row: with its sums, 16 registers are full (32 where there are that many)."""
 
@@ -41,27 +48,29 @@ def compiled(function: Callable[..., Any]) -> Any:
 def tile(rows: int) -> Any:
     """What adds to `rows` rows of sums, as wide as a tile, the product of as many rows and a panel, in machine code.
 
-    It takes addresses: of the rows, of the panel [size, width] and of the sums, then the bytes from row to row of the
-    first and of the last, the number of products a sum, and any number of the kind.
+    It takes the addresses of rows [rows, size], panel [size, width] and sums [rows, width]; bytes from number to number
+    and from row to row of the first, from row to row of the others; the size, and any number of the kind.
     """
 
-    @intrinsic
+    @intrinsic  # type: ignore[untyped-decorator]
     def add_tile(
-        _: Any, x: Any, panel: Any, out: Any, x_step: Any, out_step: Any, size: Any, like: Any
-    ) -> Any:
+        _: Any, x: Any, panel: Any, out: Any, x_along: Any, x_down: Any, panel_down: Any,
+        out_down: Any, size: Any, like: Any,
+    ) -> Any:  # fmt: skip
         def emit(context: Any, builder: Any, _: Any, given: Any) -> Any:
             real = context.get_value_type(like)
             _emit_tile(builder, rows, real, context.get_abi_sizeof(real), *given[:-1])
             return context.get_dummy_value()
 
-        return types.void(x, panel, out, x_step, out_step, size, like), emit
+        kinds = (x, panel, out, x_along, x_down, panel_down, out_down, size, like)
+        return types.void(*kinds), emit
 
     return add_tile
 
 
 def _emit_tile(
     builder: Any, rows: int, real: Any, width: int, x: Any, panel: Any, out: Any,
-    x_step: Any, out_step: Any, size: Any,
+    x_along: Any, x_down: Any, panel_down: Any, out_down: Any, size: Any,
 ) -> None:  # fmt: skip
     """Writes a tile: the sums are read, grow in a loop over the panel's rows, and are written back."""
     vector = ir.VectorType(real, BYTES // width // 2)
@@ -78,7 +87,7 @@ def _emit_tile(
         value.align = width
         return value
 
-    row_starts = [builder.mul(out_step, number(row)) for row in range(rows)]
+    row_starts = [builder.mul(out_down, number(row)) for row in range(rows)]
     places = [
         address(out, builder.add(start, number(side * half)), vector)
         for start in row_starts for side in (0, 1)
@@ -90,14 +99,14 @@ def _emit_tile(
 
     builder.position_at_end(loop)
     step, *sums = [builder.phi(kind) for kind in (whole, *(vector for _ in places))]
-    weights_at = builder.mul(step, number(BYTES))
+    weights_at = builder.mul(step, panel_down)
     weights = [
         read(address(panel, builder.add(weights_at, number(side * half)), vector))
         for side in (0, 1)
     ]
     grown = []
     for row in range(rows):
-        place = builder.add(builder.mul(x_step, number(row)), builder.mul(step, number(width)))
+        place = builder.add(builder.mul(x_down, number(row)), builder.mul(step, x_along))
         value = _spread(builder, read(address(x, place, real)), vector)
         for side in (0, 1):
             product = builder.fmul(value, weights[side], flags=["contract"])
@@ -110,7 +119,7 @@ def _emit_tile(
 
     builder.position_at_end(after)
     results = [builder.phi(vector) for _ in places]
-    for result, start, end, place in zip(results, first, grown, places, strict=True):
+    for result, start, end in zip(results, first, grown, strict=True):
         result.add_incoming(start, before)
         result.add_incoming(end, loop)
     for result, place in zip(results, places, strict=True):
@@ -135,10 +144,9 @@ def panels(w: Any) -> Any:
     width = BYTES // w.itemsize
     packed = np.zeros((dirs, -(-to // width), size, width), w.dtype)
     for d in range(dirs):
-        for k in range(size):
-            for column in range(0, to, width):
-                part = w[d, k, column : column + width]
-                packed[d, column // width, k, : len(part)] = part
+        for column in range(0, to, width):
+            part = w[d, :, column : column + width]
+            packed[d, column // width, :, : part.shape[1]] = part
     return packed
 
 
@@ -161,9 +169,62 @@ def _add_panel(x: Any, panel: Any, out: Any) -> None:
     """Adds x [rows, from] times [from, width] to out [rows, width]."""
     rows, size = x.shape
     x_at, panel_at, out_at = x.ctypes.data, panel.ctypes.data, out.ctypes.data
-    x_step, out_step, zero = x.strides[0], out.strides[0], x.dtype.type(0)
+    down, along = x.strides
+    panel_down, out_down, zero = panel.strides[0], out.strides[0], out.dtype.type(0)
     whole = rows - rows % ROWS
     for row in range(0, whole, ROWS):
-        add_rows(x_at + row * x_step, panel_at, out_at + row * out_step, x_step, out_step, size, zero)  # fmt: skip
+        add_rows(
+            x_at + row * down,
+            panel_at,
+            out_at + row * out_down,
+            along,
+            down,
+            panel_down,
+            out_down,
+            size,
+            zero,
+        )
     for row in range(whole, rows):
-        add_row(x_at + row * x_step, panel_at, out_at + row * out_step, x_step, out_step, size, zero)  # fmt: skip
+        add_row(
+            x_at + row * down,
+            panel_at,
+            out_at + row * out_down,
+            along,
+            down,
+            panel_down,
+            out_down,
+            size,
+            zero,
+        )
+
+
+@compiled
+def product(x: Any, w: Any) -> Any:
+    """x [dirs, total, from] times weights [dirs, from, to], [dirs, total, to]."""
+    result = np.zeros((len(x), x.shape[1], w.shape[2]), x.dtype)
+    packed = panels(w)
+    for d in range(len(x)):
+        for first in range(0, x.shape[1], TOGETHER):
+            last = first + TOGETHER
+            add_product(x[d, first:last], packed[d], result[d, first:last])
+    return result
+
+
+@compiled
+def outer_products(x: Any, y: Any) -> Any:
+    """The sum over `total` of the outer products of x [dirs, total, from] and y [dirs, total, to], [dirs, from, to]."""
+    dirs, total, size = x.shape
+    to, width = y.shape[2], BYTES // y.itemsize
+    full = to - to % width
+    result = np.zeros((dirs, size, to), x.dtype)
+    for d in range(dirs):
+        for first in range(0, total, DEPTH):
+            last = first + DEPTH
+            columns, sums = x[d, first:last].T, result[d]
+            for column in range(0, full, width):
+                end = column + width
+                _add_panel(columns, y[d, first:last, column:end], sums[:, column:end])
+            if full < to:
+                rest = panels(y[d : d + 1, first:last, full:])
+                add_product(columns, rest[0], sums[:, full:])
+    return result
