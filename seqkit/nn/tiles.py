@@ -33,8 +33,17 @@ TOGETHER = 16
 DEPTH = 256
 """Outer products that are added up in registers before the sums go back to memory."""
 
-BYTES = 128 if binding.get_host_cpu_features().get("avx512vl") else 64
-"""Bytes of a tile's row: with its sums, 16 registers are full (32 where there are that many)."""
+
+def many_registers() -> bool:
+    """Whether the processor is known to have 32 vector registers of 32 bytes; 16 are usual."""
+    try:
+        return bool(binding.get_host_cpu_features().get("avx512vl"))
+    except RuntimeError:  # LLVM does not know it
+        return False
+
+
+BYTES = 128 if many_registers() else 64
+"""Bytes of a tile's row: its sums take half of the registers."""
 
 
 def compiled(function: Callable[..., Any]) -> Any:
