@@ -18,6 +18,7 @@ from torch import nn
 from seqkit.data.batching import make_batches
 from seqkit.data.stored_items import encoded
 from seqkit.errors import SeqkitError
+from seqkit.nn.kernels import start_compiled
 from seqkit.pipeline import Pipeline, Scores
 from seqkit.predicting import Execution, score_examples
 from seqkit.processes import ALONE, LostContactError, Processes
@@ -102,6 +103,8 @@ class Trainer:
             SeqkitError: if a step cannot be made, see `training.on_fault`.
             Interrupted: if a signal stopped it; a checkpoint is there to go on from.
         """
+        if self.device.type == "cpu":
+            start_compiled()  # before all else, so that scores do not hang on where a training goes on
         keep = self.config.keep_tokens
         first = self.pipeline.encode_anew(train, 1) or encoded(self.pipeline, train, keep)
         dev_items = encoded(self.pipeline, dev, keep)

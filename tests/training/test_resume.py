@@ -19,7 +19,9 @@ from seqkit.files import read_json, sha256
 from seqkit.registry import get_task
 from seqkit.run import CHECKPOINTS
 from seqkit.task import Splits
+from seqkit.training import loop
 from seqkit.training.interruption import Interrupted
+from seqkit.training.loop import Trainer
 from seqkit.training.report import Reporter
 
 from ..toy import install
@@ -98,6 +100,22 @@ def test_a_kill_at_any_moment_changes_nothing(settings: dict[str, Any], tmp_path
             torch.manual_seed(event)  # another process would start from elsewhere
             seqkit.resume(out)
         assert result(out) == wanted, f"killed at event {event}"
+
+
+def test_kernels_do_not_hang_on_what_the_process_did_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[str] = []
+    monkeypatch.setattr(loop, "start_compiled", lambda: begun.append("machine code"))
+    for method in ("_train_epoch", "_score_epoch"):
+
+        def noted(self: Any, *given: Any, run: Any = getattr(Trainer, method)) -> None:
+            begun.append("work")
+            run(self, *given)
+
+        monkeypatch.setattr(Trainer, method, noted)
+    seqkit.train("toy", out=tmp_path / "run", training={"epochs": 1, "device": "cpu"})
+    assert begun == ["machine code", "work", "work"]
 
 
 def test_a_training_may_be_killed_again_and_again(tmp_path: Path) -> None:
