@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -107,13 +107,13 @@ def test_kernels_do_not_hang_on_what_the_process_did_before(
 ) -> None:
     begun: list[str] = []
     monkeypatch.setattr(loop, "start_compiled", lambda: begun.append("machine code"))
-    for method in ("_train_epoch", "_score_epoch"):
+    train, score = Trainer._train_epoch, Trainer._score_epoch
 
-        def noted(self: Any, *given: Any, run: Any = getattr(Trainer, method)) -> None:
-            begun.append("work")
-            run(self, *given)
+    def noted(run: Callable[..., None]) -> Callable[..., None]:
+        return lambda *given: (begun.append("work"), run(*given))[1]
 
-        monkeypatch.setattr(Trainer, method, noted)
+    monkeypatch.setattr(Trainer, "_train_epoch", noted(train))
+    monkeypatch.setattr(Trainer, "_score_epoch", noted(score))
     seqkit.train("toy", out=tmp_path / "run", training={"epochs": 1, "device": "cpu"})
     assert begun == ["machine code", "work", "work"]
 
