@@ -66,7 +66,7 @@ def fastest_kernel(cell: str, inputs: Tensor, lengths: Tensor | None, state: Sta
             return "torch"  # the same kernel, both directions at once
         small = state[0].size(2) <= 64 and not learning
         share = FULL_ENOUGH_IF_SMALL if small else FULL_ENOUGH
-        share = FULL_ENOUGH_IF_COMPILED if compiles else share
+        share = FULL_ENOUGH_IF_COMPILED if compiles and not mixed else share
         steps = inputs.size(0) * inputs.size(1)
         full_enough = lengths is None or int(lengths.sum()) >= share * steps
         if full_enough and starts_from_zero(state):

@@ -190,9 +190,8 @@ class Recurrent(nn.RNNBase):
         if inputs.is_cuda and torch.is_autocast_enabled("cuda"):
             dtype = next(self.parameters()).dtype
             state = tuple(part.to(dtype) for part in state)
-            with exact(
-                inputs.device
-            ):  # cuDNN would compute in float16, also where bfloat16 is asked
+            # cuDNN would compute in float16, also where bfloat16 is asked for.
+            with exact(inputs.device):
                 return self._run(inputs.to(dtype), lengths, state, need_outputs)
         if lengths is not None and bool((lengths == inputs.size(1)).all()):
             lengths = None
