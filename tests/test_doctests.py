@@ -12,7 +12,7 @@ import seqkit.tasks
 
 import seqkit
 
-EXTRAS = {"seqkit.nn.compiled": "numba"}
+EXTRAS = {"seqkit.nn.compiled": "numba", "seqkit.nn.tiles": "numba"}
 """What a module needs that is not always installed."""
 
 

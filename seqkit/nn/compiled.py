@@ -125,16 +125,9 @@ def thirds(values: Any) -> Any:
 
 @compiled
 def lstm_forward(
-    places: Any,
-    x: Any,
-    w_x: Any,
-    bias: Any,
-    w: Any,
-    states: Any,
-    cells: Any,
-    gates: Any,
-    extra: Any,
-) -> None:
+    places: Any, x: Any, w_x: Any, bias: Any, w: Any,
+    states: Any, cells: Any, gates: Any, extra: Any,
+) -> None:  # fmt: skip
     """Fills an LSTM's states, cells, gates and tanh(cells)."""
     batch, size, packed, packed_x = places[1], states.shape[2], panels(w), panels(w_x)
     for d, before, at, rows in spans(places, len(w), False):
@@ -192,16 +185,9 @@ def lstm_backward(
 
 @compiled
 def gru_forward(
-    places: Any,
-    x: Any,
-    w_x: Any,
-    bias: Any,
-    w: Any,
-    bias_h: Any,
-    states: Any,
-    gates: Any,
-    extra: Any,
-) -> None:
+    places: Any, x: Any, w_x: Any, bias: Any, w: Any, bias_h: Any,
+    states: Any, gates: Any, extra: Any,
+) -> None:  # fmt: skip
     """Fills a GRU's states, gates and recurrent parts of candidates."""
     batch, size, packed, packed_x = places[1], states.shape[2], panels(w), panels(w_x)
     products = np.empty((BLOCK, 3 * size), states.dtype)

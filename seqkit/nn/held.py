@@ -9,7 +9,7 @@ A rectifier's state, which could grow without bounds there, becomes 0.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -76,7 +76,7 @@ class Held:
 
 
 def run_held(
-    cell: Cell, held: Held, inputs: Tensor, state: State, weights: Iterable[Sequence[Tensor]]
+    cell: Cell, held: Held, inputs: Tensor, state: State, weights: Sequence[Sequence[Tensor]]
 ) -> tuple[Tensor, State]:
     """One layer over a padded batch, in full precision.
 
@@ -90,22 +90,22 @@ def run_held(
     Returns:
         Outputs, float [batch, len, dirs * hidden], 0 at padding; final state as `state`.
     """
+    dtype, added = weights[0][0].dtype, AT_PADDING.get(cell.mode)
+    rows = inputs.to(dtype).masked_fill(held.padding, 0)
+    if added is not None:
+        rows = torch.cat([rows, held.padding.to(rows)], dim=2)
     outputs, finals = [], []
-    added = AT_PADDING.get(cell.mode)
     for direction, (w_ih, *others) in enumerate(weights):
-        rows = inputs.to(w_ih.dtype).masked_fill(held.padding, 0)
-        if direction == 1:
-            rows = held.reversed(rows)
         if added is not None:
-            rows = torch.cat([rows, held.padding.to(rows)], dim=2)
             w_ih = torch.cat([w_ih, _column(added, w_ih)], dim=1)
-        start = [part[direction : direction + 1].to(w_ih.dtype).contiguous() for part in state]
+        start = [part[direction : direction + 1].to(dtype).contiguous() for part in state]
         initial = start if cell.num_states > 1 else start[0]
         learning = torch.is_grad_enabled()
         with exact(inputs.device):
             output, *final = cell.sequence(
-                rows, initial, _joined([w_ih, *others]), True, 1, 0.0, learning, False, True
-            )
+                held.reversed(rows) if direction == 1 else rows, initial, _joined([w_ih, *others]),
+                True, 1, 0.0, learning, False, True,
+            )  # fmt: skip
         final[0] = held.final(output, start[0])
         output = output.masked_fill(held.padding, 0)
         outputs.append(held.reversed(output) if direction == 1 else output)

@@ -183,28 +183,12 @@ def _add_panel(x: Any, panel: Any, out: Any) -> None:
     whole = rows - rows % ROWS
     for row in range(0, whole, ROWS):
         add_rows(
-            x_at + row * down,
-            panel_at,
-            out_at + row * out_down,
-            along,
-            down,
-            panel_down,
-            out_down,
-            size,
-            zero,
-        )
+            x_at + row * down, panel_at, out_at + row * out_down, along, down, panel_down, out_down, size, zero
+        )  # fmt: skip
     for row in range(whole, rows):
         add_row(
-            x_at + row * down,
-            panel_at,
-            out_at + row * out_down,
-            along,
-            down,
-            panel_down,
-            out_down,
-            size,
-            zero,
-        )
+            x_at + row * down, panel_at, out_at + row * out_down, along, down, panel_down, out_down, size, zero
+        )  # fmt: skip
 
 
 @compiled
