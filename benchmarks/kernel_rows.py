@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from side_by_side import Times, alternate
@@ -15,6 +16,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from seqkit.allocator import keep_memory
 from seqkit.nn import Recurrent
 from seqkit.nn.kernels import start_compiled
+from seqkit.nn.workers import set_workers
 
 LAYERS = {"rnn_tanh": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
 LONG_ENOUGH = 0.2
@@ -61,24 +63,28 @@ def measure(
 ) -> dict[str, Times]:
     """Seconds of a step by shape, of training (forward and backward) or of answering.
 
-    Both ways run in this process and gain alike from memory that is kept (`keep_memory`). Ours may answer by machine
-    code, as it does many inputs.
+    Both ways run in this process and gain alike from memory that is kept (`keep_memory`). Both have the threads that
+    torch takes: ours gives them to machine code and one to torch's operations beside it, as a training does unless it
+    is told otherwise. It may answer by machine code, as it does many inputs.
 
     Raises:
         AssertionError: if the results of both ways differ.
     """
     keep_memory()
     start_compiled()
+    threads = torch.get_num_threads()
+    set_workers(threads)
     cases = {}
     for shape in shapes:
         ours, theirs = both_ways(cell, shape, learning=learning)
         check_alike(ours(), theirs())
         count = max(1, math.ceil(LONG_ENOUGH / seconds(theirs)))
         cases[str(shape)] = alternate(
-            lambda: seconds(ours, count),  # noqa: B023 - called in this turn only
-            lambda: seconds(theirs, count),  # noqa: B023
+            partial(seconds, ours, count, threads=1),
+            partial(seconds, theirs, count, threads=threads),
             repeats,
         )
+    torch.set_num_threads(threads)
     return cases
 
 
@@ -147,8 +153,11 @@ def check_alike(ours: list[Tensor], theirs: list[Tensor]) -> None:
         torch.testing.assert_close(mine, other, rtol=0, atol=TOLERANCE * max(1.0, largest))
 
 
-def seconds(run: Run, count: int = 1) -> float:
-    """Seconds of one of so many calls."""
+def seconds(run: Run, count: int = 1, threads: int = 0) -> float:
+    """Seconds of one of so many calls, with so many threads of torch (0: as many as there are)."""
+    if threads:
+        torch.set_num_threads(threads)
+        run()  # the threads are awake, or asleep
     began = time.perf_counter()
     for _ in range(count):
         run()

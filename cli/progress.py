@@ -68,11 +68,7 @@ class ConsoleReporter(Reporter):
     def started(self, facts: dict[str, Any]) -> None:
         sizes = ", ".join(f"{count:,} {name}" for name, count in facts["examples"].items() if count)
         self._say(f"Data: {facts['data']} ({sizes})")
-        threads = (
-            f", {facts['threads']} thread{'s' if facts['threads'] != 1 else ''}"
-            if facts["device"] == "cpu"
-            else ""
-        )
+        threads = _threads(facts) if facts["device"] == "cpu" else ""
         memory = ", freed memory kept" if facts["keeps_memory"] else ""
         self._say(
             f"Network: {facts['parameters']:,} parameters on {facts['device']}{threads}{memory}"
@@ -161,3 +157,14 @@ def _cell(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.4g}"
     return f"{value:,}" if type(value) is int else escape(printable(str(value or "")))
+
+
+def _threads(facts: dict[str, Any]) -> str:
+    """How many threads there are, for torch and for machine code.
+
+    >>> _threads({"threads": 1, "compiled_threads": 2})
+    ', 1 thread (2 for machine code)'
+    """
+    count, more = facts["threads"], facts.get("compiled_threads", 0)
+    for_machine_code = f" ({more} for machine code)" if more > count else ""
+    return f", {count} thread{'s' if count != 1 else ''}{for_machine_code}"

@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,10 @@ __version__ = "0.1.0"
 
 if find_spec("seqkit.cli") is None:  # a checkout that is not installed, or hides what is
     __path__.append(str(Path(__file__).parents[1]))  # cli/ and tasks/ stand beside this folder
+
+if "OMP_WAIT_POLICY" not in os.environ:
+    # GNU's threads, which torch takes, wait awake for each other: for milliseconds, in which nothing else can run.
+    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 __all__ = [
     "Comparison",

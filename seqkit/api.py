@@ -18,7 +18,9 @@ from seqkit.config import from_dict, merge, nest, read_yaml
 from seqkit.curves import draw_curves
 from seqkit.errors import ConfigError, DataError, RunError
 from seqkit.kept import update_digest
+from seqkit.nn.kernels import has_numba
 from seqkit.nn.recurrent import set_kernel
+from seqkit.nn.workers import workers
 from seqkit.pipeline import Pipeline
 from seqkit.predicting import compute_features
 from seqkit.processes import Processes, join
@@ -243,8 +245,9 @@ def _trained(
     train_set, dev = splits.get("train"), splits.get("dev")
     set_kernel(pipeline.model, training.kernel)
     keep_memory()
-    pinned = checkpoint.get("threads", 0) if checkpoint else 0  # others would round otherwise
-    threads = choose_threads(pinned or training.threads, pipeline.config.model.hidden_size)
+    begun_with = checkpoint.get("threads", 0) if checkpoint else 0
+    hidden_size = pipeline.config.model.hidden_size
+    threads = choose_threads(training.threads, hidden_size, begun_with)
     trainer = Trainer(
         pipeline, training, task.metric, path, reporter, _agreed_data(splits, processes), processes
     )
@@ -353,5 +356,6 @@ def _facts(
     return {
         "data": splits.source, "examples": sizes, "parameters": parameters,
         "device": device.type, "threads": threads, "keeps_memory": keep_memory(),
+        **({"compiled_threads": workers()} if has_numba() else {}),
         **({"processes": processes.size} if processes.size > 1 else {}),
     }  # fmt: skip

@@ -6,13 +6,14 @@ the next few: their states and the weights stay in the cache, and so do products
 
 Loops over a row stay short, on views of their own: then the compiler makes them work on many numbers at once.
 
+Each walk does the parts `begin` to `end` - 1 of its work, a part being such rows in one direction; threads share them.
 Arrays are the trace's (`bptt.Trace`) and what enters (`bptt.Entering`): `x`, its weight `w_x` and `bias`; `places` is
-where each step's predecessor stands in the states, `w` the recurrent weight. Weights come as their products want them,
-[dirs, from, to].
+where each step's predecessor stands in the states, `w` the recurrent weight. Weights come as `tiles.panels`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -21,15 +22,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from seqkit.nn import bptt, tiles
+from seqkit.nn import tiles
 from seqkit.nn.bptt import Entering, Kernel, Trace
 from seqkit.nn.tiles import OPTIONS, add_product, compiled, panels
+from seqkit.nn.workers import shared
 
 BLOCK = 16
 """Rows that go through time together."""
-
-NEAR = 2048
-"""Bytes of a row of gradients up to which its outer products are faster here than by torch."""
 
 
 @compiled
@@ -62,29 +61,29 @@ def sigmoid(x: Any) -> Any:
 
 
 @partial(numba.njit, **OPTIONS)  # numba cannot keep generators
-def spans(places: Any, dirs: int, backwards: bool) -> Any:
-    """Some rows at a step, by direction, rows and step: direction, place of the step before, place, rows."""
+def spans(begin: int, end: int, places: Any, dirs: int, backwards: bool) -> Any:
+    """The rows of some parts at a step, by part and step: direction, place of the step before, place, rows."""
     steps = len(places) - 2
-    for direction in range(dirs):
-        for first in range(0, places[1], BLOCK):
-            for index in range(steps):
-                step = steps - index if backwards else index + 1
-                rows = min(BLOCK, places[step + 1] - places[step] - first)
-                if rows > 0:
-                    yield direction, places[step - 1] + first, places[step] + first, rows
+    for part in range(begin, end):
+        direction, first = part % dirs, part // dirs * BLOCK
+        for index in range(steps):
+            step = steps - index if backwards else index + 1
+            rows = min(BLOCK, places[step + 1] - places[step] - first)
+            if rows > 0:
+                yield direction, places[step - 1] + first, places[step] + first, rows
 
 
 @compiled
 def elman_forward(
-    places: Any, x: Any, w_x: Any, bias: Any, w: Any, states: Any, rectified: bool
-) -> None:
+    begin: int, end: int, places: Any, x: Any, w_x: Any, bias: Any, w: Any, states: Any, rectified: bool
+) -> None:  # fmt: skip
     """Fills the states of a plain cell."""
-    batch, packed, packed_x = places[1], panels(w), panels(w_x)
-    for d, before, at, rows in spans(places, len(w), False):
+    batch = places[1]
+    for d, before, at, rows in spans(begin, end, places, len(w), False):
         new = states[d, at : at + rows]
         new[:] = bias[d]
-        add_product(x[d, at - batch : at - batch + rows], packed_x[d], new)
-        add_product(states[d, before : before + rows], packed[d], new)
+        add_product(x[d, at - batch : at - batch + rows], w_x[d], new)
+        add_product(states[d, before : before + rows], w[d], new)
         for row in range(rows):
             state = new[row]
             for j in range(len(state)):
@@ -93,11 +92,11 @@ def elman_forward(
 
 @compiled
 def elman_backward(
-    places: Any, w: Any, states: Any, outer: Any, grads: Any, rectified: bool
-) -> None:
+    begin: int, end: int, places: Any, w: Any, states: Any, outer: Any, grads: Any, rectified: bool
+) -> None:  # fmt: skip
     """Fills the gradients of a plain cell's sums, and completes those of its states."""
-    batch, packed = places[1], panels(w)
-    for d, before, at, rows in spans(places, len(w), True):
+    batch = places[1]
+    for d, before, at, rows in spans(begin, end, places, len(w), True):
         into = outer[d, before : before + rows]
         mine = grads[d, at - batch : at - batch + rows]
         for row in range(rows):
@@ -106,7 +105,7 @@ def elman_backward(
                 s = state[j]
                 slope = type(s)(s > 0) if rectified else type(s)(1) - s * s
                 grad[j] = wanted[j] * slope
-        add_product(mine, packed[d], into)
+        add_product(mine, w[d], into)
 
 
 @compiled
@@ -125,17 +124,17 @@ def thirds(values: Any) -> Any:
 
 @compiled
 def lstm_forward(
-    places: Any, x: Any, w_x: Any, bias: Any, w: Any,
+    begin: int, end: int, places: Any, x: Any, w_x: Any, bias: Any, w: Any,
     states: Any, cells: Any, gates: Any, extra: Any,
 ) -> None:  # fmt: skip
     """Fills an LSTM's states, cells, gates and tanh(cells)."""
-    batch, size, packed, packed_x = places[1], states.shape[2], panels(w), panels(w_x)
-    for d, before, at, rows in spans(places, len(w), False):
+    batch, size = places[1], states.shape[2]
+    for d, before, at, rows in spans(begin, end, places, len(w), False):
         place = at - batch
         sums = gates[d, place : place + rows]
         sums[:] = bias[d]
-        add_product(x[d, place : place + rows], packed_x[d], sums)
-        add_product(states[d, before : before + rows], packed[d], sums)
+        add_product(x[d, place : place + rows], w_x[d], sums)
+        add_product(states[d, before : before + rows], w[d], sums)
         for row in range(rows):
             i, f, g, o = quarters(gates[d, place + row])
             opening, squashed = gates[d, place + row, : 2 * size], extra[d, place + row]
@@ -156,12 +155,12 @@ def lstm_forward(
 
 @compiled
 def lstm_backward(
-    places: Any, w: Any, cells: Any, gates: Any, extra: Any, outer: Any, inner: Any, grads: Any
-) -> None:
+    begin: int, end: int, places: Any, w: Any,
+    cells: Any, gates: Any, extra: Any, outer: Any, inner: Any, grads: Any,
+) -> None:  # fmt: skip
     """Fills the gradients of an LSTM's sums, and completes those of its states and cells."""
     batch, size, one = places[1], outer.shape[2], outer.dtype.type(1)
-    packed = panels(w)
-    for d, before, at, rows in spans(places, len(w), True):
+    for d, before, at, rows in spans(begin, end, places, len(w), True):
         place = at - batch
         for row in range(rows):
             i, f, g, o = quarters(gates[d, place + row])
@@ -180,23 +179,23 @@ def lstm_backward(
                 to_o[j] = state[j] * squashed[j] * o[j] * (one - o[j])
             for j in range(size):
                 into[j] += cell[j] * f[j]
-        add_product(grads[d, place : place + rows], packed[d], outer[d, before : before + rows])
+        add_product(grads[d, place : place + rows], w[d], outer[d, before : before + rows])
 
 
 @compiled
 def gru_forward(
-    places: Any, x: Any, w_x: Any, bias: Any, w: Any, bias_h: Any,
+    begin: int, end: int, places: Any, x: Any, w_x: Any, bias: Any, w: Any, bias_h: Any,
     states: Any, gates: Any, extra: Any,
 ) -> None:  # fmt: skip
     """Fills a GRU's states, gates and recurrent parts of candidates."""
-    batch, size, packed, packed_x = places[1], states.shape[2], panels(w), panels(w_x)
+    batch, size = places[1], states.shape[2]
     products = np.empty((BLOCK, 3 * size), states.dtype)
-    for d, before, at, rows in spans(places, len(w), False):
+    for d, before, at, rows in spans(begin, end, places, len(w), False):
         sums = gates[d, at - batch : at - batch + rows]
         sums[:] = bias[d]
-        add_product(x[d, at - batch : at - batch + rows], packed_x[d], sums)
+        add_product(x[d, at - batch : at - batch + rows], w_x[d], sums)
         products[:rows] = bias_h[d]
-        add_product(states[d, before : before + rows], packed[d], products[:rows])
+        add_product(states[d, before : before + rows], w[d], products[:rows])
         for row in range(rows):
             gate, product = gates[d, at - batch + row], products[row]
             r, z, n = thirds(gate)
@@ -213,12 +212,12 @@ def gru_forward(
 
 @compiled
 def gru_backward(
-    places: Any, w: Any, states: Any, gates: Any, extra: Any, outer: Any, grads: Any, entering: Any
-) -> None:
+    begin: int, end: int, places: Any, w: Any,
+    states: Any, gates: Any, extra: Any, outer: Any, grads: Any, entering: Any,
+) -> None:  # fmt: skip
     """Fills the gradients of a GRU's recurrent and entering sums, and completes those of its states."""
     batch, size, one = places[1], outer.shape[2], outer.dtype.type(1)
-    packed = panels(w)
-    for d, before, at, rows in spans(places, len(w), True):
+    for d, before, at, rows in spans(begin, end, places, len(w), True):
         place = at - batch
         for row in range(rows):
             r, z, n = thirds(gates[d, place + row])
@@ -237,45 +236,47 @@ def gru_backward(
             for j in range(size):
                 into[j] += state[j] * z[j]
             entering[d, place + row, : 2 * size] = grad[: 2 * size]
-        add_product(grads[d, place : place + rows], packed[d], outer[d, before : before + rows])
+        add_product(grads[d, place : place + rows], w[d], outer[d, before : before + rows])
 
 
-def _arrays(*tensors: Tensor) -> list[np.ndarray]:
-    return [tensor.detach().numpy() for tensor in tensors]
+def _take(walk: Callable[..., None], trace: Trace, depth: int, *given: Any) -> None:
+    """Takes a walk over tensors and what else it is given; `depth` numbers enter each sum of its products."""
+    arrays = [part.detach().numpy() if isinstance(part, Tensor) else part for part in given]
+    parts = len(trace.gates) * -(-trace.batch // BLOCK)
+    places = trace.ragged.places
+    shared(lambda begin, end: walk(begin, end, places, *arrays), parts, depth * trace.gates.numel())
 
 
-def _inner(grads: Tensor, weight: Tensor) -> Tensor:
-    return torch.from_numpy(tiles.product(*_arrays(grads, weight)))
+def _there(
+    walk: Callable[..., None], trace: Trace, entering: Entering, w_hh: Tensor, *given: Any
+) -> None:
+    """Takes the walk forwards."""
+    weights = (entering.weight, w_hh)
+    w_x, w = (panels(weight.detach().numpy().transpose(0, 2, 1)) for weight in weights)
+    depth = entering.rows.size(2) + w_hh.size(2)
+    _take(walk, trace, depth, entering.rows, w_x, entering.bias, w, *given)
 
 
-def _outer(inputs: Tensor, grads: Tensor) -> Tensor:
-    if grads.size(2) * grads.element_size() > NEAR:
-        return bptt.outer_products(inputs, grads)
-    return torch.from_numpy(tiles.outer_products(*_arrays(inputs, grads)))
-
-
-def _entering(entering: Entering, w_hh: Tensor) -> list[np.ndarray]:
-    """Rows, weight and bias of what enters, and the recurrent weight; weights [dirs, from, to]."""
-    rows, w_ih, bias = _arrays(entering.rows, entering.weight, entering.bias)
-    return [rows, w_ih.transpose(0, 2, 1), bias, w_hh.detach().numpy().transpose(0, 2, 1)]
+def _back(walk: Callable[..., None], trace: Trace, w_hh: Tensor, *given: Any) -> None:
+    """Takes the walk backwards."""
+    _take(walk, trace, w_hh.size(2), panels(w_hh.detach().numpy()), *given)
 
 
 def _elman(rectified: bool) -> Kernel:
     def forward(trace: Trace, entering: Entering, w_hh: Tensor, b_hh: Tensor) -> None:
-        states = trace.states.numpy()
-        elman_forward(trace.ragged.places, *_entering(entering, w_hh), states, rectified)
+        _there(elman_forward, trace, entering, w_hh, trace.states, rectified)
 
     def backward(trace: Trace, w_hh: Tensor, outer: Tensor, inner: Tensor) -> tuple[Tensor, Tensor]:
         grads = torch.empty_like(trace.gates)
-        elman_backward(trace.ragged.places, *_arrays(w_hh, trace.states, outer, grads), rectified)
+        _back(elman_backward, trace, w_hh, trace.states, outer, grads, rectified)
         return grads, grads
 
     return Kernel(forward, backward, 1, _inner, _outer)
 
 
 def _lstm_forward(trace: Trace, entering: Entering, w_hh: Tensor, b_hh: Tensor) -> None:
-    traced = _arrays(trace.states, trace.cells, trace.gates, trace.extra)
-    lstm_forward(trace.ragged.places, *_entering(entering, w_hh), *traced)
+    traced = (trace.states, trace.cells, trace.gates, trace.extra)
+    _there(lstm_forward, trace, entering, w_hh, *traced)
 
 
 def _lstm_backward(
@@ -283,13 +284,13 @@ def _lstm_backward(
 ) -> tuple[Tensor, Tensor]:
     grads = torch.empty_like(trace.gates)
     traced = (trace.cells, trace.gates, trace.extra)
-    lstm_backward(trace.ragged.places, *_arrays(w_hh, *traced, outer, inner, grads))
+    _back(lstm_backward, trace, w_hh, *traced, outer, inner, grads)
     return grads, grads
 
 
 def _gru_forward(trace: Trace, entering: Entering, w_hh: Tensor, b_hh: Tensor) -> None:
-    traced = _arrays(b_hh, trace.states, trace.gates, trace.extra)
-    gru_forward(trace.ragged.places, *_entering(entering, w_hh), *traced)
+    traced = (trace.states, trace.gates, trace.extra)
+    _there(gru_forward, trace, entering, w_hh, b_hh, *traced)
 
 
 def _gru_backward(
@@ -297,8 +298,16 @@ def _gru_backward(
 ) -> tuple[Tensor, Tensor]:
     grads, entering = torch.empty_like(trace.gates), torch.empty_like(trace.gates)
     traced = (trace.states, trace.gates, trace.extra)
-    gru_backward(trace.ragged.places, *_arrays(w_hh, *traced, outer, grads, entering))
+    _back(gru_backward, trace, w_hh, *traced, outer, grads, entering)
     return grads, entering
+
+
+def _inner(grads: Tensor, weight: Tensor) -> Tensor:
+    return torch.from_numpy(tiles.product(grads.detach().numpy(), weight.detach().numpy()))
+
+
+def _outer(inputs: Tensor, grads: Tensor) -> Tensor:
+    return torch.from_numpy(tiles.outer_products(inputs.detach().numpy(), grads.detach().numpy()))
 
 
 BY_MODE: dict[str, Kernel] = {

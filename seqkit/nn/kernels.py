@@ -28,9 +28,6 @@ FULL_ENOUGH = 0.8
 FULL_ENOUGH_IF_SMALL = 0.6
 """The same for an LSTM of up to 64 units that does not learn: its calls take longer than its steps."""
 
-FULL_ENOUGH_IF_COMPILED = 0.95
-"""The same where machine code can have them."""
-
 COMPILED_UP_TO = 512
 """Hidden units up to which machine code beats our own torch calls: larger weights leave the processor's cache."""
 
@@ -60,18 +57,19 @@ def fastest_kernel(cell: str, inputs: Tensor, lengths: Tensor | None, state: Sta
         return "torch"
     compiles = state[0].size(2) <= COMPILED_UP_TO and has_numba()
     if not learning:
-        compiles = compiles and has_started() and inputs.size(0) >= MANY_ROWS and not mixed
+        compiles = compiles and has_started() and inputs.size(0) >= MANY_ROWS
+    if compiles and not mixed:
+        return "compiled"
     if cell == "lstm" and FAST_LSTM and inputs.dtype != torch.float64:
         if lengths is None and learning and not mixed:
             return "torch"  # the same kernel, both directions at once
         small = state[0].size(2) <= 64 and not learning
         share = FULL_ENOUGH_IF_SMALL if small else FULL_ENOUGH
-        share = FULL_ENOUGH_IF_COMPILED if compiles and not mixed else share
         steps = inputs.size(0) * inputs.size(1)
         full_enough = lengths is None or int(lengths.sum()) >= share * steps
         if full_enough and starts_from_zero(state):
             return "padded"
-    if compiles:
+    if compiles and learning:
         return "compiled"
     return "own" if learning else "torch"
 

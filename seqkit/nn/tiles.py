@@ -17,6 +17,8 @@ from llvmlite import binding, ir
 from numba import types
 from numba.extending import intrinsic
 
+from seqkit.nn.workers import shared
+
 OPTIONS = {
     "nogil": True,
     "error_model": "numpy",
@@ -32,6 +34,10 @@ TOGETHER = 16
 
 DEPTH = 256
 """Outer products that are added up in registers before the sums go back to memory."""
+
+
+NEAR = 2048
+"""Bytes from row to row up to which a panel need not be copied to one place."""
 
 
 def many_registers() -> bool:
@@ -192,32 +198,57 @@ def _add_panel(x: Any, panel: Any, out: Any) -> None:
 
 
 @compiled
-def product(x: Any, w: Any) -> Any:
-    """x [dirs, total, from] times weights [dirs, from, to], [dirs, total, to]."""
-    result = np.zeros((len(x), x.shape[1], w.shape[2]), x.dtype)
-    packed = panels(w)
-    for d in range(len(x)):
-        for first in range(0, x.shape[1], TOGETHER):
-            last = first + TOGETHER
-            add_product(x[d, first:last], packed[d], result[d, first:last])
-    return result
+def _fill_product(begin: int, end: int, x: Any, packed: Any, result: Any) -> None:
+    """Parts of a product: the rows are taken `TOGETHER`, those of one direction after the other's."""
+    each = -(-x.shape[1] // TOGETHER)
+    for part in range(begin, end):
+        d, first = part // each, part % each * TOGETHER
+        last = first + TOGETHER
+        add_product(x[d, first:last], packed[d], result[d, first:last])
 
 
 @compiled
+def _fill_outer_products(begin: int, end: int, x: Any, y: Any, result: Any) -> None:
+    """Parts of the outer products: panels of the result, those of one direction after the other's."""
+    dirs, total, _ = x.shape
+    to, width = y.shape[2], BYTES // y.itemsize
+    each = -(-to // width)
+    packed = np.zeros((1, DEPTH, width), y.dtype)
+    for d in range(dirs):
+        left, right = max(begin - d * each, 0) * width, min(end - d * each, each) * width
+        for first in range(0, total if left < right else 0, DEPTH):
+            last = min(first + DEPTH, total)
+            columns, sums = x[d, first:last].T, result[d]
+            for column in range(left, right, width):
+                stop = min(column + width, to)
+                part = y[d, first:last, column:stop]
+                if stop - column == width and y.strides[1] <= NEAR:
+                    _add_panel(columns, part, sums[:, column:stop])
+                else:
+                    for row in range(len(part)):
+                        for place in range(part.shape[1]):
+                            packed[0, row, place] = part[row, place]
+                    add_product(columns, packed[:, : last - first], sums[:, column:stop])
+
+
+def product(x: Any, w: Any) -> Any:
+    """x [dirs, total, from] times weights [dirs, from, to], [dirs, total, to]."""
+    dirs, total, size = x.shape
+    result = np.zeros((dirs, total, w.shape[2]), x.dtype)
+    packed = panels(w)
+    shared(
+        lambda begin, end: _fill_product(begin, end, x, packed, result),
+        dirs * -(-total // TOGETHER), result.size * size,
+    )  # fmt: skip
+    return result
+
+
 def outer_products(x: Any, y: Any) -> Any:
     """The sum over `total` of the outer products of x [dirs, total, from] and y [dirs, total, to], [dirs, from, to]."""
     dirs, total, size = x.shape
-    to, width = y.shape[2], BYTES // y.itemsize
-    full = to - to % width
-    result = np.zeros((dirs, size, to), x.dtype)
-    for d in range(dirs):
-        for first in range(0, total, DEPTH):
-            last = first + DEPTH
-            columns, sums = x[d, first:last].T, result[d]
-            for column in range(0, full, width):
-                end = column + width
-                _add_panel(columns, y[d, first:last, column:end], sums[:, column:end])
-            if full < to:
-                rest = panels(y[d : d + 1, first:last, full:])
-                add_product(columns, rest[0], sums[:, full:])
+    result = np.zeros((dirs, size, y.shape[2]), x.dtype)
+    shared(
+        lambda begin, end: _fill_outer_products(begin, end, x, y, result),
+        dirs * -(-y.shape[2] * y.itemsize // BYTES), result.size * total,
+    )  # fmt: skip
     return result

@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 
 from seqkit.kept import kept
+from seqkit.nn.workers import set_workers
 
 SMALL = 384
 """Hidden units up to which one thread is taken. Smaller products end before a second thread has started; and where
@@ -25,15 +26,22 @@ MOST = max(64, os.cpu_count() or 1)
 """Threads at most; torch ends the program where the system cannot start as many as it asks for."""
 
 
-def choose_threads(asked: int, hidden_size: int) -> int:
+def choose_threads(asked: int, hidden_size: int, begun_with: int = 0) -> int:
     """Sets and returns torch's threads: as asked, else one for small layers and what was measured for larger ones.
 
     Threads that wait for each other at every step of a recurrence may cost more than they bring. Four are the most that
-    is tried, or a number set from outside (`OMP_NUM_THREADS`).
+    is tried, or a number set from outside (`OMP_NUM_THREADS`). Those of machine code sleep instead, and change no
+    result: as many as are asked for or tried share its work.
+
+    Args:
+        asked: The threads to take; 0 for a choice.
+        hidden_size: Units of the network's layers.
+        begun_with: Torch's threads in a training that goes on: others would round otherwise.
     """
     most = min(4, int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1))
+    set_workers(min(asked or most, MOST))
     alone = most == 1 or hidden_size <= SMALL
-    threads = asked or (1 if alone else _measured(hidden_size, most))
+    threads = begun_with or asked or (1 if alone else _measured(hidden_size, most))
     threads = min(threads, MOST)  # the number may come with a run
     if threads != torch.get_num_threads():
         torch.set_num_threads(threads)

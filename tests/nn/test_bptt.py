@@ -227,7 +227,7 @@ def test_small_layers_learn_by_machine_code_where_numba_is_installed(
                 assert small._kernel_for(many, lengths.repeat(8), state) == "torch"
 
 
-def test_machine_code_takes_an_lstm_with_some_padding_and_torch_one_with_hardly_any(
+def test_machine_code_takes_an_lstm_with_or_without_padding(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(kernels, "FAST_LSTM", True)
@@ -235,7 +235,9 @@ def test_machine_code_takes_an_lstm_with_some_padding_and_torch_one_with_hardly_
     layer, inputs = Recurrent("lstm", 4, 6), torch.randn(2, 10, 4)
     zero = layer.zero_state(2, inputs)
     assert layer._kernel_for(inputs, torch.tensor([10, 8]), zero) == "compiled"
-    assert layer._kernel_for(inputs, torch.tensor([10, 9]), zero) == "padded"
+    assert layer._kernel_for(inputs, None, zero) == "compiled"
+    with torch.autocast("cpu", torch.bfloat16):
+        assert layer._kernel_for(inputs, None, zero) == "padded"
 
 
 def test_a_gpu_runs_padding_along_unless_most_of_it_is_padding() -> None:

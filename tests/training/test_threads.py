@@ -9,6 +9,7 @@ import pytest
 import torch
 
 import seqkit
+from seqkit.nn.workers import set_workers, workers
 from seqkit.training import threads
 from seqkit.training.checkpoint import read_checkpoint
 from seqkit.training.report import Reporter
@@ -28,6 +29,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     before = torch.get_num_threads()
     yield
     torch.set_num_threads(before)
+    set_workers(0)
 
 
 class Clock:
@@ -106,3 +108,9 @@ def test_a_resumed_training_keeps_its_threads(
     monkeypatch.setenv("SEQKIT_CACHE", str(tmp_path / "another"))
     Clock(monkeypatch, {1: 0.1, 2: 1.0, 4: 1.0})
     assert seqkit.resume(tmp_path / "run").metrics["threads"] == 2
+
+
+@pytest.mark.parametrize(("asked", "wanted"), [(0, 4), (3, 3)])
+def test_machine_code_gets_the_threads_asked_for_or_some_cores(asked: int, wanted: int) -> None:
+    assert choose_threads(asked, hidden_size=32, begun_with=1) == 1
+    assert workers() == wanted

@@ -1,0 +1,106 @@
+"""Threads share the parts of machine code's work: each is done once, and the results are those of one thread."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Iterator
+
+import pytest
+import torch
+
+from seqkit.nn import Recurrent, workers
+from seqkit.nn.kernels import has_numba
+from seqkit.nn.workers import set_workers, shared
+
+LARGE = workers.ENOUGH
+needs_numba = pytest.mark.skipif(not has_numba(), reason="the extra `compiled` is not installed")
+
+
+@pytest.fixture(autouse=True)
+def count() -> Iterator[None]:
+    yield
+    set_workers(0)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3, 8])
+@pytest.mark.parametrize("parts", [0, 1, 2, 7, 100])
+def test_every_part_is_done_once(threads: int, parts: int) -> None:
+    set_workers(threads)
+    done: list[int] = []
+    shared(lambda first, last: done.extend(range(first, last)), parts, LARGE)
+    assert sorted(done) == list(range(parts))
+
+
+def test_threads_work_at_the_same_time() -> None:
+    set_workers(2)
+    both = threading.Barrier(2, timeout=10)
+    shared(lambda first, last: both.wait(), 2, LARGE)  # would break if one came after the other
+
+
+def test_little_work_stays_where_it_is() -> None:
+    set_workers(2)
+    spans: list[tuple[int, int, str]] = []
+    here = threading.current_thread().name
+    shared(
+        lambda *span: spans.append((*span, threading.current_thread().name)), 5, workers.ENOUGH - 1
+    )
+    assert spans == [(0, 5, here)]
+
+
+def test_the_error_of_a_helper_is_not_lost() -> None:
+    set_workers(2)
+    caller = threading.current_thread()
+    both = threading.Barrier(2, timeout=10)
+
+    def work(first: int, last: int) -> None:
+        both.wait()
+        if threading.current_thread() is not caller:
+            raise MemoryError("no room")
+
+    with pytest.raises(MemoryError, match="no room"):
+        shared(work, 2, LARGE)
+
+
+def test_as_many_as_torch_takes_unless_told() -> None:
+    set_workers(3)
+    assert workers.workers() == 3
+    set_workers(0)
+    assert workers.workers() == torch.get_num_threads()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="processes are not forked there")
+def test_a_forked_process_has_helpers_of_its_own() -> None:
+    set_workers(2)
+    shared(lambda first, last: None, 2, LARGE)  # starts a helper, which the child has not
+    child = os.fork()
+    if child == 0:
+        both = threading.Barrier(2, timeout=10)
+        shared(lambda first, last: both.wait(), 2, LARGE)
+        os._exit(0 if not both.broken else 1)
+    assert os.waitpid(child, 0)[1] == 0
+
+
+@needs_numba
+@pytest.mark.parametrize("cell", ["rnn_tanh", "rnn_relu", "gru", "lstm"])
+@pytest.mark.parametrize("units", [9, 150])
+def test_layers_are_the_same_to_the_bit(
+    cell: str, units: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workers, "ENOUGH", 0)
+    torch.manual_seed(1)
+    layer = Recurrent(cell, 5, units, bidirectional=True, kernel="compiled")
+    inputs, lengths = torch.randn(50, 7, 5), torch.randint(0, 8, (50,))
+
+    def results() -> list[torch.Tensor]:
+        mine = inputs.clone().requires_grad_()
+        outputs, state = layer(mine, lengths)
+        total = outputs.square().sum() + torch.stack([part.sum() for part in state]).sum()
+        return [outputs, *state, *torch.autograd.grad(total, [mine, *layer.parameters()])]
+
+    set_workers(1)
+    alone = results()
+    set_workers(3)
+    for one, other in zip(alone, results(), strict=True):
+        assert torch.equal(one, other)
