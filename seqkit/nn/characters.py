@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from seqkit.errors import UnknownNameError
+from seqkit.nn.dropout import Dropout
 from seqkit.nn.embedding import lookup
 from seqkit.nn.masks import lengths_to_mask
 from seqkit.nn.recurrent import Recurrent
@@ -36,7 +37,7 @@ class CharCNN(nn.Module):
         super().__init__()
         self.output_size = output_size
         self.embedding = nn.Embedding(num_chars, emb_size, padding_idx=0)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.convolution = nn.Conv1d(emb_size, output_size, width, padding=width // 2)
 
     def forward(self, chars: Tensor, lengths: Tensor) -> Tensor:
@@ -71,7 +72,7 @@ class CharRNN(nn.Module):
         super().__init__()
         self.output_size = output_size // 2 * 2
         self.embedding = nn.Embedding(num_chars, emb_size, padding_idx=0)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.recurrent = Recurrent(cell, emb_size, output_size // 2, bidirectional=True)
 
     def forward(self, chars: Tensor, lengths: Tensor) -> Tensor:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from seqkit.errors import ShapeError
+from seqkit.nn.kernels import has_numba
 from seqkit.nn.masks import last_valid, lengths_to_mask
 from seqkit.nn.posterior import posterior
 from seqkit.nn.viterbi import Scores, viterbi_nbest
@@ -244,10 +245,18 @@ def _score_path(emissions: Tensor, scores: Scores, tags: Tensor, mask: Tensor) -
 def _log_partition(emissions: Tensor, scores: Scores, mask: Tensor, lengths: Tensor) -> Tensor:
     """Log partition [batch] from emissions [batch, len, T]; the gradient's share only if wanted."""
     inputs = (emissions.transpose(0, 1), *scores)
-    if torch.is_grad_enabled() and any(tensor.requires_grad for tensor in inputs):
-        log_z: Tensor = _LogPartition.apply(*inputs, mask.T, lengths)
-        return log_z
-    return _sum_paths(forward_scores(*inputs[:3]), scores.end, lengths)
+    if not (torch.is_grad_enabled() and any(tensor.requires_grad for tensor in inputs)):
+        return _sum_paths(forward_scores(*inputs[:3]), scores.end, lengths)
+    if emissions.device.type == "cpu" and has_numba():
+        from seqkit.nn import compiled_crf  # numba takes a while
+
+        log_z: Tensor = compiled_crf.log_partition(emissions, scores, lengths)
+        if bool(
+            log_z.isfinite().all()
+        ):  # else out of the range of probabilities, not of their logs
+            return log_z
+    log_z = _LogPartition.apply(*inputs, mask.T, lengths)
+    return log_z
 
 
 class _LogPartition(torch.autograd.Function):

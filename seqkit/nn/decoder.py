@@ -16,6 +16,7 @@ from seqkit.errors import ConfigError
 from seqkit.nn.attention import Attention
 from seqkit.nn.bridge import Bridge
 from seqkit.nn.cells import State, get_cell
+from seqkit.nn.dropout import Dropout
 from seqkit.nn.embedding import TokenEmbedding
 from seqkit.nn.encoder import Encoded
 from seqkit.nn.initialisation import initialise_transformer
@@ -169,7 +170,7 @@ class RecurrentDecoder(nn.Module):
                 "A conditional decoder needs `model.attention` to be other than none."
             )
         self.embedding = embedding
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.deep_output = deep_output
         self.feature_size = embedding.output_size if tied else hidden_size
         self.input_feeding = input_feeding

@@ -1,8 +1,30 @@
-"""Dropout for recurrent networks: masks that stay the same over time, and on the recurrence itself."""
+"""Dropout: a mask a step, or one that stays the same over time."""
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
+
+from seqkit.nn.kernels import has_numba
+
+
+class Dropout(nn.Dropout):
+    """Zeroes each number by itself, in training (Srivastava et al. 2014).
+
+    On a CPU machine code draws the numbers where numba is installed: others than torch's, from the same generator.
+
+    >>> Dropout(0.5)
+    Dropout(p=0.5, inplace=False)
+    """
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """float of any shape."""
+        known = inputs.device.type == "cpu" and inputs.dtype in (torch.float32, torch.float64)
+        if not (self.training and 0 < self.p < 1 and known and has_numba()):
+            return super().forward(inputs)
+        from seqkit.nn import compiled_dropout  # numba takes a while
+
+        return compiled_dropout.dropout(inputs, self.p)
 
 
 class LockedDropout(nn.Module):
@@ -36,4 +58,4 @@ class LockedDropout(nn.Module):
 
 def build_dropout(p: float, *, locked: bool) -> nn.Module:
     """Dropout on sequences, float [batch, len, size]: a mask a row, or a mask a step."""
-    return LockedDropout(p) if locked else nn.Dropout(p)
+    return LockedDropout(p) if locked else Dropout(p)

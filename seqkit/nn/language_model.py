@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from seqkit.nn.dropout import Dropout
 from seqkit.nn.embedding import TokenEmbedding
 from seqkit.nn.encoder import Encoder
 from seqkit.nn.recurrent import Recurrent
@@ -42,7 +43,7 @@ class LanguageModel(nn.Module):
         super().__init__()
         self.embedding = embedding
         self.encoder = encoder
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.combine = nn.ModuleList(
             nn.Linear(self.layers.hidden_size, embedding.output_size)
             for _ in range(self.layers.num_directions)

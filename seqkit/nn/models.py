@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from seqkit.nn.cells import State
 from seqkit.nn.crf import CRF
 from seqkit.nn.decoder import Decoder
+from seqkit.nn.dropout import Dropout
 from seqkit.nn.encoder import Encoded, Encoder
 from seqkit.nn.initialisation import initialise_linear
 from seqkit.nn.masks import lengths_to_mask
@@ -36,7 +37,7 @@ class VectorClassifier(nn.Module):
         self.layers = nn.Sequential(
             nn.Linear(input_size, hidden_size),
             nn.ReLU(),
-            nn.Dropout(dropout),
+            Dropout(dropout),
             nn.Linear(hidden_size, num_labels),
         )
 
@@ -72,7 +73,7 @@ class Classifier(nn.Module):
         self.embedding = embedding
         self.encoder = encoder
         self.pooling = pooling
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.head = nn.Linear(pooling.output_size, num_outputs)
         initialise_linear(self.head, init)
 
@@ -99,7 +100,7 @@ class Tagger(nn.Module):
     ) -> None:
         super().__init__()
         self.encoder = encoder
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.head = nn.Linear(encoder.output_size, num_tags)
         self.crf = crf
 

@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from seqkit.nn.dropout import Dropout
 from seqkit.nn.initialisation import initialise_transformer
 from seqkit.nn.masks import lengths_to_mask
 
@@ -36,7 +37,7 @@ class Positions(nn.Module):
         )
         self.scale = math.sqrt(hidden_size)
         self.hidden_size = hidden_size
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, inputs: Tensor) -> Tensor:
         """float [batch, len, hidden_size] from float [batch, len, input_size]."""

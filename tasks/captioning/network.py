@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from seqkit.nn.dropout import Dropout
 from seqkit.nn.encoder import Encoded
 
 from .backbone import Backbone
@@ -52,7 +53,7 @@ class PictureEncoder(nn.Module):
     def __init__(self, backbone: Backbone, hidden_size: int, dropout: float) -> None:
         super().__init__()
         self.backbone = backbone
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.projection = nn.Linear(backbone.feature_size, hidden_size)
         self.norm = nn.LayerNorm(hidden_size)
         self.output_size = hidden_size
