@@ -31,8 +31,7 @@ def fewer_bits(setup: Setup) -> dict[str, Any]:
             continue
         try:
             whole, lower = (
-                seqkit.load(setup.runs / name, threads=setup.threads, precision=kind)
-                for kind in ("float32", precision)
+                seqkit.load(setup.runs / name, precision=kind) for kind in ("float32", precision)
             )
             splits = read_again(whole.task, whole.config, None)
         except SeqkitError as error:

@@ -71,8 +71,7 @@ def seqkit_training(
         options: Further options of sides/seqkit_training.py.
     """
     path = setup.work / "settings.json"
-    over = {"training": {"threads": setup.threads}}
-    path.write_text(json.dumps(merge(settings, over)), encoding="utf-8")
+    path.write_text(json.dumps(settings), encoding="utf-8")
     arguments = [
         task, "--settings", path, "--out", setup.work / "run", "--quality", quality, *options,
     ]  # fmt: skip
@@ -84,12 +83,11 @@ def seqkit_prediction(
 ) -> Side:
     """Our side of a row on answers, after an epoch of training, in batches as large as in training."""
     path = setup.work / "settings.json"
-    over = {"training": {"epochs": 1, "threads": setup.threads}}
+    over = {"training": {"epochs": 1}}
     path.write_text(json.dumps(merge(settings, over)), encoding="utf-8")
     write_lines(setup.work / "inputs.jsonl", [json.dumps(text) for text in inputs])
     arguments = [
         task, "--settings", path, "--inputs", setup.work / "inputs.jsonl",
-        "--out", setup.work / "run", "--threads", str(setup.threads),
-        "--batch-size", str(settings["training"]["batch_size"]),
+        "--out", setup.work / "run", "--batch-size", str(settings["training"]["batch_size"]),
     ]  # fmt: skip
     return Side(setup, "seqkit_prediction", arguments, units)

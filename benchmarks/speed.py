@@ -1,6 +1,6 @@
 """Measures how fast seqkit is beside what a user would take instead, and prints a table.
 
-    python benchmarks/speed.py --data DATA [--rows keras-notebook ...] [--repeats 5] [--threads 1] [--peers FOLDER]
+    python benchmarks/speed.py --data DATA [--rows keras-notebook ...] [--repeats 5] [--threads 2] [--peers FOLDER]
     python benchmarks/speed.py --data DATA --write
 
 Both sides of a row do the same work on this machine in this very run, in turns; a ratio is that of the medians. DATA
@@ -63,7 +63,8 @@ def parser() -> argparse.ArgumentParser:
     names = [row.name for row in ROWS]
     parser.add_argument("--rows", nargs="*", choices=names, help="rows to measure (again)")
     parser.add_argument("--repeats", type=int, default=5, help="repetitions of either side")
-    parser.add_argument("--threads", type=int, default=1, help="threads of either side")
+    about = "threads of either side (default: %(default)s, the cores); seqkit uses as many of them as it finds good"
+    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help=about)
     parser.add_argument("--records", type=Path, default=RECORDS, help="file of what was measured")
     parser.add_argument("--write", action="store_true", help="put the table into docs/speed.md")
     return parser

@@ -22,11 +22,10 @@ def main() -> None:
     parser.add_argument("--inputs", type=Path, required=True, help="JSON lines")
     parser.add_argument("--out", type=Path, required=True, help="the run folder")
     parser.add_argument("--batch-size", type=int, required=True)
-    parser.add_argument("--threads", type=int, required=True)
     options = parser.parse_args()
     settings = json.loads(options.settings.read_text(encoding="utf-8"))
     trained = seqkit.train(options.task, out=options.out, config=settings)
-    run = seqkit.load(trained.path, threads=options.threads)
+    run = seqkit.load(trained.path)
     lines = options.inputs.read_text(encoding="utf-8").splitlines()
     inputs = [json.loads(line) for line in lines]
     parameters = trained.metrics["parameters"]

@@ -32,6 +32,9 @@ ROWS = 4
 TOGETHER = 16
 """Rows that go through all panels together: they stay in the nearest cache."""
 
+COPY = 40
+"""Multiplications that take as long as to copy a number to its panel, roughly."""
+
 DEPTH = 256
 """Outer products that are added up in registers before the sums go back to memory."""
 
@@ -153,15 +156,34 @@ add_rows, add_row = tile(ROWS), tile(1)
 
 
 @compiled
+def _fill_panels(begin: int, end: int, w: Any, packed: Any) -> None:
+    """Parts of packed weights: panels, those of one direction after the other's."""
+    _, each, size, width = packed.shape
+    along_rows = w.strides[2] > w.strides[1]  # the numbers of a column stand side by side
+    for part in range(begin, end):
+        column = part % each * width
+        panel, given = (
+            packed[part // each, part % each],
+            w[part // each, :, column : column + width],
+        )
+        if along_rows:
+            for place in range(given.shape[1]):
+                for row in range(size):
+                    panel[row, place] = given[row, place]
+        else:
+            for row in range(size):
+                for place in range(given.shape[1]):
+                    panel[row, place] = given[row, place]
+
+
 def panels(w: Any) -> Any:
     """Weights [dirs, from, to] as tiles read them, [dirs, panels, from, width], zeros behind the last of `to`."""
     dirs, size, to = w.shape
     width = BYTES // w.itemsize
-    packed = np.zeros((dirs, -(-to // width), size, width), w.dtype)
-    for d in range(dirs):
-        for column in range(0, to, width):
-            part = w[d, :, column : column + width]
-            packed[d, column // width, :, : part.shape[1]] = part
+    each = -(-to // width)
+    shape = (dirs, each, size, width)
+    packed = np.empty(shape, w.dtype) if to % width == 0 else np.zeros(shape, w.dtype)
+    shared(lambda begin, end: _fill_panels(begin, end, w, packed), dirs * each, COPY * w.size)
     return packed
 
 

@@ -11,14 +11,19 @@ from pathlib import Path
 import torch
 
 from seqkit.kept import kept
+from seqkit.nn.kernels import has_numba
 from seqkit.nn.workers import set_workers
 
 SMALL = 384
 """Hidden units up to which one thread is taken. Smaller products end before a second thread has started; and where
 other programs run too, waiting for each other costs a step of 256 units more than ten times its work."""
 
-ROUNDS, STEPS, ROWS = 5, 5, 32
-"""Of a measurement: how often each number of threads has its turn, steps of the recurrence in one, rows of a batch."""
+SMALL_IF_COMPILED = 224
+"""The same where machine code takes the recurrence: what is left to torch are products for all steps at once."""
+
+ROUNDS, STEPS, ROWS, ROWS_AT_ONCE = 5, 5, 32, 512
+"""Of a measurement: how often each number of threads has its turn, products in one, rows of a step, and of all steps at
+once."""
 
 GAIN = 0.8
 """Share of the time that more threads may take at most to be chosen: a smaller gain is lost to what else runs."""
@@ -40,7 +45,7 @@ def choose_threads(asked: int, hidden_size: int, begun_with: int = 0) -> int:
     """
     most = min(4, int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1))
     set_workers(min(asked or most, MOST))
-    alone = most == 1 or hidden_size <= SMALL
+    alone = most == 1 or hidden_size <= (SMALL_IF_COMPILED if has_numba() else SMALL)
     threads = begun_with or asked or (1 if alone else _measured(hidden_size, most))
     threads = min(threads, MOST)  # the number may come with a run
     if threads != torch.get_num_threads():
@@ -61,7 +66,7 @@ def _measured(hidden_size: int, most: int) -> int:
     def read(folder: Path) -> int:
         return int((folder / "threads").read_text(encoding="utf-8"))
 
-    machine = platform.node(), os.cpu_count(), torch.__version__
+    machine = platform.node(), os.cpu_count(), torch.__version__, has_numba()
     return kept("threads", (machine, hidden_size, most), write, read) or most
 
 
@@ -83,9 +88,9 @@ def _fastest(hidden_size: int, most: int) -> int:
 
 @torch.no_grad()
 def _step_seconds(hidden_size: int) -> float:
-    """Time that some steps of a recurrence of four gates take; no random number is drawn."""
+    """Time that torch's share of some steps of four gates takes; no random number is drawn."""
     weight = torch.full((hidden_size, 4 * hidden_size), 1 / hidden_size)
-    state = torch.ones(ROWS, hidden_size)
+    state = torch.ones(ROWS_AT_ONCE if has_numba() else ROWS, hidden_size)
     began = 0.0
     for step in range(1 + STEPS):
         if step == 1:  # the first one wakes the threads

@@ -13,7 +13,7 @@ from seqkit.nn.workers import set_workers, workers
 from seqkit.training import threads
 from seqkit.training.checkpoint import read_checkpoint
 from seqkit.training.report import Reporter
-from seqkit.training.threads import SMALL, choose_threads
+from seqkit.training.threads import SMALL, SMALL_IF_COMPILED, choose_threads
 
 from ..toy import install
 
@@ -22,7 +22,8 @@ LARGE = SMALL + 1
 
 @pytest.fixture(autouse=True)
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Eight cores, and nothing measured yet."""
+    """Eight cores, no numba, and nothing measured yet."""
+    monkeypatch.setattr(threads, "has_numba", lambda: False)
     monkeypatch.setenv("SEQKIT_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     monkeypatch.setattr("os.cpu_count", lambda: 8)
@@ -78,7 +79,21 @@ def test_nothing_is_measured_where_the_choice_is_made(monkeypatch: pytest.Monkey
     assert clock.calls == 0
 
 
-def test_a_measurement_draws_no_random_number_and_leaves_the_threads() -> None:
+def test_beside_machine_code_torch_gets_more_threads_earlier(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = Clock(monkeypatch, {1: 1.0, 2: 0.6, 4: 0.5})
+    assert choose_threads(0, SMALL_IF_COMPILED + 1) == 1 and clock.calls == 0
+    monkeypatch.setattr(threads, "has_numba", lambda: True)
+    assert choose_threads(0, SMALL_IF_COMPILED) == 1 and clock.calls == 0
+    assert choose_threads(0, SMALL_IF_COMPILED + 1) == 2
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_a_measurement_draws_no_random_number_and_leaves_the_threads(
+    compiled: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(threads, "has_numba", lambda: compiled)
     state, count = torch.get_rng_state(), torch.get_num_threads()
     assert threads._fastest(64, 2) in (1, 2)
     assert torch.equal(torch.get_rng_state(), state) and torch.get_num_threads() == count

@@ -1,0 +1,72 @@
+"""The CRF's sums by machine code are those of the log-sums, and give way to them where probabilities end."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from seqkit.nn import crf as module
+from seqkit.nn.crf import CRF
+
+compiled_crf = pytest.importorskip(
+    "seqkit.nn.compiled_crf", reason="the extra `compiled` is not installed"
+)
+
+
+def results(crf: CRF, emissions: Tensor, tags: Tensor, lengths: Tensor) -> list[Tensor]:
+    """Log-likelihoods and the gradients of a weighted sum of them."""
+    mine = emissions.clone().requires_grad_()
+    found = crf.log_likelihood(mine, tags, lengths)
+    total = (found * torch.arange(1, len(found) + 1)).sum()
+    return [found.detach(), *torch.autograd.grad(total, [mine, *crf.parameters()])]
+
+
+def both(monkeypatch: pytest.MonkeyPatch, *given: object) -> tuple[list[Tensor], list[Tensor]]:
+    fast = results(*given)  # type: ignore[arg-type]
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "has_numba", lambda: False)
+        return fast, results(*given)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("tags", [1, 2, 17])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_sums_and_gradients_are_those_of_log_sums(
+    tags: int, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.manual_seed(1)
+    allowed = torch.rand(tags, tags) < 0.8
+    allowed.fill_diagonal_(True)
+    crf = CRF(tags, allowed=allowed).to(dtype)
+    emissions = 3 * torch.randn(6, 9, tags, dtype=dtype)
+    lengths = torch.tensor([9, 1, 2, 9, 5, 3])
+    gold = torch.zeros(6, 9, dtype=torch.int64)
+    fast, slow = both(monkeypatch, crf, emissions, gold, lengths)
+    for one, other in zip(fast, slow, strict=True):
+        near = 1e-4 if dtype == torch.float32 else 1e-10
+        torch.testing.assert_close(one, other, rtol=near, atol=near)
+
+
+def test_gradients_are_right() -> None:
+    torch.manual_seed(2)
+    crf = CRF(3).double()
+    inputs = [torch.randn(4, 5, 3, dtype=torch.float64, requires_grad=True), *crf.parameters()]
+    lengths = torch.tensor([5, 1, 4, 2])
+
+    def partition(emissions: Tensor, *_: Tensor) -> Tensor:
+        return crf.log_partition(emissions, lengths)
+
+    assert torch.autograd.gradcheck(partition, tuple(inputs))
+
+
+def test_paths_beyond_all_probability_are_summed_by_their_logs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    crf = CRF(2, allowed=torch.tensor([[True, False], [False, True]]))
+    emissions = torch.tensor([[[0.0, -2000.0], [-2000.0, 0.0]]])  # each tag likes one step only
+    lengths, gold = torch.tensor([2]), torch.zeros(1, 2, dtype=torch.int64)
+    scores = crf._scores(emissions)
+    assert not compiled_crf.log_partition(emissions, scores, lengths).isfinite().any()
+    fast, slow = both(monkeypatch, crf, emissions, gold, lengths)
+    for one, other in zip(fast, slow, strict=True):
+        assert one.isfinite().all() and torch.equal(one, other)
