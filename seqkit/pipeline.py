@@ -140,7 +140,10 @@ class Pipeline(ABC, Generic[ExampleT, ItemT, BatchT]):
 
     @abstractmethod
     def predict(self, items: Sequence[ItemT], batch: BatchT) -> list[Prediction]:
-        """Answers to the batch that `items` were collated into, `input` still to be filled in."""
+        """Answers to the batch that `items` were collated into, `input` still to be filled in.
+
+        On a CPU several threads may call it at once, each for another batch.
+        """
 
     @abstractmethod
     def score(self, examples: Sequence[ExampleT], predictions: Sequence[Prediction]) -> Scores:

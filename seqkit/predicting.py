@@ -15,6 +15,7 @@ from seqkit.data.batching import make_batches
 from seqkit.errors import SeqkitError
 from seqkit.nn.kernels import start_compiled
 from seqkit.nn.precision import computing_in
+from seqkit.nn.workers import share_out
 from seqkit.pipeline import Pipeline, Scores
 from seqkit.prediction import Prediction
 from seqkit.processes import ALONE, Processes
@@ -97,6 +98,7 @@ def predict_window(
     device = how.device or device_of(pipeline)
     items = [pipeline.encode_input(raw) for raw in raws]
 
+    @torch.inference_mode()  # in the thread that answers
     def answer(indices: Sequence[int]) -> list[Prediction]:
         chosen = [items[i] for i in indices]
         batch = pipeline.collate(chosen).to(device)
@@ -108,7 +110,10 @@ def predict_window(
         keep_memory()
     if len(items) >= MANY and device.type == "cpu":
         start_compiled()
-    answers = how.processes.map(answer, batches, Prediction.revive_all)
+    if how.processes.size == 1 and device.type == "cpu" and torch.get_num_threads() == 1:
+        answers = share_out(answer, batches)  # the other cores have nothing else to do
+    else:
+        answers = how.processes.map(answer, batches, Prediction.revive_all)
     by_index = {
         index: dataclasses.replace(answer, input=raws[index])
         for indices, found in zip(batches, answers, strict=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,9 @@ from hypothesis import strategies as st
 import seqkit
 from seqkit import predicting
 from seqkit.errors import ConfigError, DataError
+from seqkit.nn.workers import set_workers
 from seqkit.predicting import WINDOW, Execution, predict_stream, predict_window, score_examples
+from seqkit.prediction import Prediction
 
 from .toy import Example, ToyPipeline, ToyTask, install, toy_pipeline
 
@@ -57,6 +60,56 @@ def test_what_takes_a_while_to_start_starts_for_many_inputs_only(
     assert started == ["memory"]
     predict_window(PIPELINE, ["ab"] * predicting.MANY)
     assert started == ["memory", "memory", "compiled"]
+
+
+@pytest.fixture
+def two_workers() -> Iterator[None]:
+    count = torch.get_num_threads()
+    torch.set_num_threads(1)
+    set_workers(2)
+    yield
+    torch.set_num_threads(count)
+    set_workers(0)
+
+
+@pytest.mark.usefixtures("two_workers")
+def test_batches_are_answered_side_by_side_with_the_same_answers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    raws = ["ab" * (number % 7 + 1) for number in range(40)]
+    set_workers(1)
+    alone = predict_window(PIPELINE, raws, Execution(4))
+    set_workers(2)
+    names: set[str] = set()
+    both = threading.Barrier(2, timeout=10)
+    answer = PIPELINE.predict
+
+    def watched(*given: Any) -> Any:
+        if not names:
+            both.wait()
+        names.add(threading.current_thread().name)
+        assert torch.is_inference_mode_enabled()
+        return answer(*given)
+
+    monkeypatch.setattr(PIPELINE, "predict", watched)
+    assert predict_window(PIPELINE, raws, Execution(4)) == alone
+    assert len(names) == 2
+
+
+@pytest.mark.usefixtures("two_workers")
+def test_an_error_of_a_batch_is_raised_whoever_answers_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    both = threading.Barrier(2, timeout=10)
+    caller = threading.current_thread()
+
+    def failing(*_: Any) -> Any:
+        both.wait()
+        if threading.current_thread() is not caller:
+            raise DataError("no answer")
+        return [Prediction("")]
+
+    monkeypatch.setattr(PIPELINE, "predict", failing)
+    with pytest.raises(DataError, match="no answer"):
+        predict_window(PIPELINE, ["a", "b"], Execution(1))
 
 
 class Endless:

@@ -31,9 +31,9 @@ def add_paths(
         lengths: Valid steps, int64 [batch].
         log_z: Gets the log partition, float64 [batch]; not finite where all paths have next to no probability.
         tags: Gets the probability of each tag at each valid step, float64 [batch, len, T].
-        pairs: Gets the expected count of each pair of tags, float64 [batch, T, T].
+        pairs: Gets the expected count of each pair of tags, float64 [batch, T, T], or is empty.
     """
-    count = len(start)
+    count, pairwise = len(start), pairs.size > 0
     ahead, behind = np.empty(count), np.empty(count)
     for row in range(len(shares)):
         steps, log_sum = lengths[row], 0.0
@@ -57,7 +57,7 @@ def add_paths(
                 for before in range(count):
                     behind[before] = _dot(moves[before], ahead)
                     total += forward[step, before] * behind[before]
-                for before in range(count):
+                for before in range(count if pairwise else 0):
                     weight = forward[step, before] / total
                     for to in range(count):
                         pairs[row, before, to] += weight * moves[before, to] * ahead[to]
@@ -94,13 +94,9 @@ class LogPartition(torch.autograd.Function):
     def forward(
         ctx: Any, emissions: Tensor, start: Tensor, transitions: Tensor, end: Tensor, lengths: Tensor
     ) -> Tensor:  # fmt: skip
-        shares, *others = (
-            part.detach().double().exp() for part in (emissions, start, transitions, end)
-        )
         batch, _, count = emissions.shape
-        log_z, tags = shares.new_empty(batch), torch.zeros_like(shares)
-        pairs = shares.new_zeros(batch, count, count)
-        add_paths(*(part.numpy() for part in (shares, *others, lengths, log_z, tags, pairs)))
+        pairs = torch.zeros(batch, count, count, dtype=torch.float64)
+        log_z, tags = _sums(emissions, Scores(start, transitions, end), lengths, pairs)
         ctx.save_for_backward(tags, pairs, lengths)
         return log_z.to(emissions.dtype)
 
@@ -117,6 +113,26 @@ class LogPartition(torch.autograd.Function):
             wide @ last,
         )
         return *(part.to(grad.dtype) for part in grads), None
+
+
+def _sums(
+    emissions: Tensor, scores: Scores, lengths: Tensor, pairs: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Log partition and tag probabilities by `add_paths`, float64, which fills `pairs` too."""
+    shares, *others = (part.detach().double().exp() for part in (emissions, *scores))
+    log_z, tags = shares.new_empty(len(shares)), torch.zeros_like(shares)
+    add_paths(*(part.numpy() for part in (shares, *others, lengths, log_z, tags, pairs)))
+    return log_z, tags
+
+
+def posterior(emissions: Tensor, scores: Scores, lengths: Tensor) -> tuple[Tensor, Tensor]:
+    """As `posterior.posterior`, in double precision, with 0 at padding; arguments as in `log_partition`.
+
+    Returns:
+        marginals, float64 [batch, len, T]; log partition, float64 [batch].
+    """
+    log_z, tags = _sums(emissions, scores, lengths, torch.empty(0, 0, 0, dtype=torch.float64))
+    return tags, log_z
 
 
 def log_partition(emissions: Tensor, scores: Scores, lengths: Tensor) -> Tensor:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from seqkit.errors import ShapeError
-from seqkit.nn.kernels import has_numba
+from seqkit.nn.kernels import has_numba, has_started
 from seqkit.nn.masks import last_valid, lengths_to_mask
 from seqkit.nn.posterior import posterior
 from seqkit.nn.viterbi import Scores, viterbi_nbest
@@ -159,7 +159,13 @@ class CRF(nn.Module):
         """(tag probabilities [len, batch, T], 0 at padding; log partition [batch]) of emissions, time first."""
         wide = steps if steps.device.type == "mps" else steps.double()
         scores = self._scores(wide)
-        probs, log_z = posterior(wide, scores, lengths)
+        if wide.device.type == "cpu" and has_started():
+            from seqkit.nn import compiled_crf  # numba takes a while
+
+            probs, log_z = compiled_crf.posterior(wide.transpose(0, 1), scores, lengths)
+            probs = probs.transpose(0, 1)
+        else:
+            probs, log_z = posterior(wide, scores, lengths)
         probs = probs.masked_fill(~mask.T.unsqueeze(-1), 0.0)
         if not (log_z.isfinite().all() and probs.isfinite().all()):
             # What is allowed is out of the range of probabilities, not of their logs.

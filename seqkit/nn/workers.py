@@ -1,4 +1,4 @@
-"""Threads that share the work of machine code.
+"""Threads that share the work of machine code, or batches to answer.
 
 torch's threads turn in circles while they wait for each other, which costs more than it brings where operations are
 small or other programs run. These sleep until there is something to do, and whoever comes late finds nothing left.
@@ -8,11 +8,15 @@ What a part computes does not depend on who computes it: results are the same wi
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
+from typing import Any, TypeVar
 
 import torch
+
+T = TypeVar("T")
 
 ENOUGH = 10_000_000
 """Multiplications from which on a second thread is woken: it takes as long as about a third of them."""
@@ -21,6 +25,8 @@ TURNS = 4
 """Times that a thread takes some of the parts."""
 
 _count = 0
+_sharing = threading.local()
+"""Has the mark `now` in a thread that does a share of something: what it calls is not shared once more."""
 
 
 def set_workers(count: int) -> None:
@@ -43,25 +49,47 @@ def shared(work: Callable[[int, int], object], parts: int, multiplications: int)
         multiplications: Of all of them, roughly.
     """
     helpers = min(workers(), parts) - 1
-    if helpers < 1 or multiplications < ENOUGH:
+    if helpers < 1 or multiplications < ENOUGH or hasattr(_sharing, "now"):
         work(0, parts)
         return
     together = -(-parts // (TURNS * (helpers + 1)))
     left = iter([(first, min(first + together, parts)) for first in range(0, parts, together)])
-    others = [_pool(os.getpid(), helpers).submit(_take, work, left) for _ in range(helpers)]
-    _take(work, left)
-    for other in others:
-        if not other.cancel():
-            other.result()
+    pool = _pool(os.getpid(), helpers, torch.get_num_threads())
+    others = [pool.submit(_take, work, left) for _ in range(helpers)]
+    try:
+        _take(work, left)
+    finally:
+        for other in others:
+            if not other.cancel():
+                other.result()
+
+
+def share_out(function: Callable[[T], Any], items: Sequence[T]) -> list[Any]:
+    """What the function gives for each item, in order, the items shared among the threads."""
+    results: list[Any] = [None] * len(items)
+
+    def work(first: int, last: int) -> None:
+        for index in range(first, last):
+            results[index] = function(items[index])
+
+    shared(work, len(items), ENOUGH)
+    return results
 
 
 def _take(work: Callable[[int, int], object], left: Iterator[tuple[int, int]]) -> None:
     """Does what comes next until nothing is left."""
-    for first, last in left:
-        work(first, last)
+    _sharing.now = True
+    try:
+        for first, last in left:
+            work(first, last)
+    finally:
+        del _sharing.now
 
 
 @lru_cache(maxsize=1)
-def _pool(process: int, helpers: int) -> ThreadPoolExecutor:
-    """The helpers of a process; one that it has forked has none of its threads."""
-    return ThreadPoolExecutor(helpers, thread_name_prefix="seqkit")
+def _pool(process: int, helpers: int, torch_threads: int) -> ThreadPoolExecutor:
+    """The helpers of a process, which one that it has forked has not; each asks once how many threads torch has, as
+    else it would take all cores for its own operations."""
+    return ThreadPoolExecutor(
+        helpers, thread_name_prefix="seqkit", initializer=torch.get_num_threads
+    )

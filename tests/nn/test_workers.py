@@ -12,7 +12,7 @@ import torch
 
 from seqkit.nn import Recurrent, workers
 from seqkit.nn.kernels import has_numba
-from seqkit.nn.workers import set_workers, shared
+from seqkit.nn.workers import set_workers, share_out, shared
 
 LARGE = workers.ENOUGH
 needs_numba = pytest.mark.skipif(not has_numba(), reason="the extra `compiled` is not installed")
@@ -68,6 +68,32 @@ def test_as_many_as_torch_takes_unless_told() -> None:
     assert workers.workers() == 3
     set_workers(0)
     assert workers.workers() == torch.get_num_threads()
+
+
+def test_what_is_shared_is_not_shared_once_more() -> None:
+    set_workers(2)
+    inner: list[tuple[int, int]] = []
+    shared(lambda *_: shared(lambda *span: inner.append(span), 6, LARGE), 2, LARGE)
+    assert inner == [(0, 6), (0, 6)]
+    both = threading.Barrier(2, timeout=10)
+    shared(lambda *_: both.wait(), 2, LARGE)  # and later work is shared again
+
+
+def test_items_are_shared_out_and_come_back_in_order() -> None:
+    set_workers(3)
+    names: set[str] = set()
+    both = threading.Barrier(3, timeout=10)
+
+    def square(number: int) -> int:
+        if number < 3:
+            both.wait()
+        names.add(threading.current_thread().name)
+        return number * number
+
+    numbers = list(range(3))
+    assert share_out(square, numbers) == [0, 1, 4] and len(names) == 3
+    assert share_out(square, range(3, 100)) == [n * n for n in range(3, 100)]
+    assert share_out(square, []) == []
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="processes are not forked there")
