@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from seqkit.nn.kernels import exact
+from seqkit.nn.kernels import compiles_for, exact, runs_compiled
 from seqkit.nn.tanh import tanh_
 
 BLOCK = 1 << 18
@@ -35,9 +35,19 @@ def additive_scores(queries: Tensor, keys: Tensor, energy: Tensor) -> Tensor:
     if queries.device.type != "cpu":
         return torch.tanh(queries.unsqueeze(2) + keys.unsqueeze(1)) @ energy
     with exact(queries.device):
-        parts = (queries.to(energy.dtype), keys.to(energy.dtype), energy)
-        scores: Tensor = _AdditiveScores.apply(*parts)
+        scores: Tensor = _function(energy).apply(
+            queries.to(energy.dtype), keys.to(energy.dtype), energy
+        )
     return scores
+
+
+def _function(energy: Tensor) -> type[torch.autograd.Function]:
+    """What computes the scores: machine code where it runs."""
+    if not (runs_compiled() and compiles_for(energy)):
+        return _AdditiveScores
+    from seqkit.nn.compiled_additive import AdditiveScores  # numba takes a while
+
+    return AdditiveScores
 
 
 class _AdditiveScores(torch.autograd.Function):

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from seqkit.errors import ShapeError
-from seqkit.nn.kernels import has_numba, has_started
+from seqkit.nn.kernels import runs_compiled
 from seqkit.nn.masks import last_valid, lengths_to_mask
 from seqkit.nn.posterior import posterior
 from seqkit.nn.viterbi import Scores, viterbi_nbest
@@ -159,7 +159,7 @@ class CRF(nn.Module):
         """(tag probabilities [len, batch, T], 0 at padding; log partition [batch]) of emissions, time first."""
         wide = steps if steps.device.type == "mps" else steps.double()
         scores = self._scores(wide)
-        if wide.device.type == "cpu" and has_started():
+        if wide.device.type == "cpu" and runs_compiled():
             from seqkit.nn import compiled_crf  # numba takes a while
 
             probs, log_z = compiled_crf.posterior(wide.transpose(0, 1), scores, lengths)
@@ -253,7 +253,7 @@ def _log_partition(emissions: Tensor, scores: Scores, mask: Tensor, lengths: Ten
     inputs = (emissions.transpose(0, 1), *scores)
     if not (torch.is_grad_enabled() and any(tensor.requires_grad for tensor in inputs)):
         return _sum_paths(forward_scores(*inputs[:3]), scores.end, lengths)
-    if emissions.device.type == "cpu" and has_numba():
+    if emissions.device.type == "cpu" and runs_compiled():
         from seqkit.nn import compiled_crf  # numba takes a while
 
         log_z: Tensor = compiled_crf.log_partition(emissions, scores, lengths)

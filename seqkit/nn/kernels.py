@@ -99,6 +99,11 @@ def start_compiled() -> None:
         import_module(_COMPILED)
 
 
+def runs_compiled() -> bool:
+    """Whether machine code runs now: in training where it can, in answers once it has started."""
+    return has_numba() if torch.is_grad_enabled() else has_started()
+
+
 def compiles_for(weight: Tensor) -> bool:
     """Whether machine code can run a layer of such weights: numpy knows their numbers."""
     return weight.device.type == "cpu" and weight.dtype in (torch.float32, torch.float64)
