@@ -10,6 +10,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from typing import Any, ClassVar
@@ -30,6 +31,11 @@ class Codec(ABC):
     """Turns a text into ids and ids into a text."""
 
     suffix: ClassVar[str]
+
+    @cached_property
+    def known_names(self) -> dict[int, str]:
+        """What `unit_names` has found out: units come again and again."""
+        return {}
 
     @abstractmethod
     def tokens(self, text: str) -> list[str]:
@@ -267,7 +273,11 @@ def load_codec(folder: Path, name: str) -> Codec:
 
 def unit_names(codec: Codec, ids: Iterable[int]) -> list[str]:
     """Each id as a text of its own, for people; a special unit by its name, such as `<unk>`."""
-    return [SPECIALS[i] if i < len(SPECIALS) else codec.decode([i]) for i in map(int, ids)]
+    names, wanted = codec.known_names, list(map(int, ids))
+    for i in wanted:
+        if i not in names:
+            names[i] = SPECIALS[i] if i < len(SPECIALS) else codec.decode([i])
+    return [names[i] for i in wanted]
 
 
 def _train_pieces(units: str, texts: list[str], vocab_size: int) -> bytes:

@@ -18,6 +18,7 @@ from seqkit.decoding.constraints import allowed_log_probs
 from seqkit.decoding.hypothesis import Hypothesis, Paths, best_first, length_norm
 from seqkit.decoding.options import DecodingOptions
 from seqkit.decoding.step import S, SpecialIds, StepModel
+from seqkit.nn.kernels import compiles_for, runs_compiled
 
 
 @dataclass
@@ -160,7 +161,7 @@ def best_candidates(live_log_probs: Tensor, log_probs: Tensor, beam_size: int) -
     # Each hypothesis has one way to end, so at most `width` candidates do.
     num_candidates = min(beam_size + width, width * vocab_size)
     # Those of a sentence are among the best of its hypotheses; few are left to add up.
-    each, tokens = log_probs.topk(min(num_candidates, vocab_size))  # [rows, ways]
+    each, tokens = _highest(log_probs, min(num_candidates, vocab_size))  # [rows, ways]
     ways = each.shape[-1]
     best, index = (live_log_probs.view(-1, 1) + each).view(batch, -1).topk(num_candidates)
     first_rows = torch.arange(0, batch * width, width, device=index.device).unsqueeze(1)
@@ -170,6 +171,16 @@ def best_candidates(live_log_probs: Tensor, log_probs: Tensor, beam_size: int) -
         token_log_probs=each.view(batch, -1).gather(1, index),
         rows=first_rows + index.div(ways, rounding_mode="floor"),
     )
+
+
+def _highest(log_probs: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """The `count` highest of each row, falling, and where they stand, each [rows, count]."""
+    if not (runs_compiled() and compiles_for(log_probs)):
+        best = log_probs.topk(count)
+        return best.values, best.indices
+    from seqkit.nn import compiled_top  # numba takes a while
+
+    return compiled_top.highest(log_probs, count)
 
 
 def sentences_done(
