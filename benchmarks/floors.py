@@ -5,19 +5,21 @@
 Every row multiplies matrices; the least that it could take is what these multiplications alone would at the speed of
 this processor's largest products, as if all else cost nothing. Beside it: what the work takes now, what it would have
 to take for the row's aim (the other side's time in speed.json by the aim), and the operations that take the most time,
-each with its share and its calls a batch. One thread; `--write` puts the table into docs/speed.md.
+each with its share and its calls a batch, where answers are profiled in one thread. `--write` puts the table into
+docs/speed.md.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -39,6 +41,7 @@ from torch.utils.flop_counter import FlopCounterMode
 import seqkit
 from seqkit.config import merge
 from seqkit.nn.recurrent import set_kernel
+from seqkit.nn.workers import set_workers
 from seqkit.training.report import Reporter
 
 MARKS = ("<!-- floors: benchmarks/floors.py writes this table -->", "<!-- end of floors -->")
@@ -140,14 +143,15 @@ def prediction(task: str, settings: Settings, inputs: list[Any], setup: Setup) -
     size = settings["training"]["batch_size"]
     account = Account(batches=-(-len(inputs) // size))
     config = merge(settings, {"training": {"epochs": 1}})
-    run = seqkit.load(seqkit.train(task, out=setup.work / "run", config=config).path, threads=1)
+    run = seqkit.load(seqkit.train(task, out=setup.work / "run", config=config).path)
     answer = partial(run.predict, inputs, batch_size=size)
     answer()  # warms up
-    with account.profiling():
-        answer()
     for _ in range(REPEATS):
         with account.timing():
             answer()
+    set_workers(1)  # what others answer is not seen from here
+    with account.profiling():
+        answer()
     set_kernel(run.pipeline.model, "own")
     with account.counting():
         answer()
@@ -215,12 +219,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--data", type=Path, required=True, help="folder of the data sets")
     parser.add_argument("--rows", nargs="*", choices=WORK, default=list(WORK))
+    about = "threads (default: %(default)s, the cores)"
+    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help=about)
     parser.add_argument("--write", action="store_true", help="put the table into docs/speed.md")
     options = parser.parse_args()
-    limit_threads(1)
+    limit_threads(options.threads)
     speed = largest_products()
     rows = [row for row in ROWS if row.name in options.rows]
-    text = table(speed, (line(row, speed, options.data.absolute()) for row in rows))
+    setup = Setup(options.data.absolute(), Path(), Path(), Path(), REPEATS, options.threads)
+    text = table(speed, options.threads, (line(row, speed, setup) for row in rows))
     print(text)
     if options.write:
         write_between(PAGE, MARKS, text)
@@ -241,11 +248,11 @@ def product(size: int) -> float:
     return best
 
 
-def line(row: Row, speed: float, data: Path) -> str:
+def line(row: Row, speed: float, setup: Setup) -> str:
     """A row of the table."""
     print(f"{row.name} ...", file=sys.stderr, flush=True)
     with tempfile.TemporaryDirectory() as work:
-        account, units = WORK[row.name](Setup(data, Path(), Path(), Path(work), REPEATS, threads=1))
+        account, units = WORK[row.name](replace(setup, work=Path(work)))
     seconds = statistics.median(account.seconds)
     cells = [row.shown(seconds / units), row.shown(account.flops / speed / units), wanted(row)]
     reached = f"{account.flops / seconds / 1e9:.3g}"
@@ -260,7 +267,7 @@ def wanted(row: Row) -> str:
     return row.shown(typical("theirs", cases) / float(row.aim)) if cases else ""
 
 
-def table(speed: float, lines: Iterable[str]) -> str:
+def table(speed: float, threads: int, lines: Iterable[str]) -> str:
     """The table in Markdown."""
     head = [
         "| row | now | products alone | for the aim | GFLOP/s now | most time: share (calls a batch) |",
@@ -268,7 +275,7 @@ def table(speed: float, lines: Iterable[str]) -> str:
     ]
     about = (
         f"Products alone: at {speed / 1e9:.0f} GFLOP/s, the best of large float32 products on "
-        f"{machine()}, one thread; medians of {REPEATS}; torch {torch.__version__}."
+        f"{machine()}, threads: {threads}; medians of {REPEATS}; torch {torch.__version__}."
     )
     return "\n".join([*head, *lines, "", about])
 

@@ -33,8 +33,8 @@ if find_spec("seqkit.cli") is None:  # a checkout that is not installed, or hide
     __path__.append(str(Path(__file__).parents[1]))  # cli/ and tasks/ stand beside this folder
 
 if "OMP_WAIT_POLICY" not in os.environ:
-    # GNU's threads, which torch takes, wait awake for each other: for milliseconds, in which nothing else can run.
-    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+    # GNU's threads, which torch takes, wait awake for each other; for milliseconds, unless told otherwise.
+    os.environ.setdefault("GOMP_SPINCOUNT", "20000")
 
 __all__ = [
     "Comparison",

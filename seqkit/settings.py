@@ -205,13 +205,14 @@ class TrainingConfig:
     kernel: Literal["auto", "own", "compiled", "padded", "held", "torch"] = "auto"
     """Who computes recurrent layers: the fastest one as far as measured (auto), seqkit's steps in torch (own) or as
     machine code (compiled, an extra), torch's kernels over padded rows (held, or padded, an LSTM on a CPU), or over
-    packed ones (torch). They differ by rounding."""
+    packed ones (torch). They differ by rounding. All but auto and compiled do without machine code elsewhere too."""
     precision: Literal["no", "bf16", "fp16"] = "no"
     """Mixed precision: none, bfloat16, or float16 (CUDA only)."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     """Where to compute; auto takes an accelerator where there is one."""
     threads: int = 0
-    """CPU threads of one operation, in each process (0: chosen by the size of the model, of its share of the cores)."""
+    """CPU threads of one operation, in each process (0: chosen by the size of the model, of its share of the cores; all
+    of these share the work of machine code)."""
     seed: int = 1
     """Seed of every random choice."""
     deterministic: bool = False

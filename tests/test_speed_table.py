@@ -181,7 +181,8 @@ def test_a_floor_is_the_products_at_the_speed_of_large_ones(
     monkeypatch.setattr(bench.floors, "RECORDS", kept)
     monkeypatch.setattr(bench.floors, "WORK", {"gru": lambda setup: (account, 10)})
     row = bench.row.Row("gru", "w", "a", "4", record, "s", 1)
-    cells = bench.floors.line(row, 1e6, tmp_path).split(" | ")
+    setup = bench.row.Setup(tmp_path, Path(), Path(), Path(), 5, 2)
+    cells = bench.floors.line(row, 1e6, setup).split(" | ")
     # ten units in 0.2 s; 48,000 operations at a million a second; theirs, 2 s, by 4
     assert cells[1:4] == ["0.02 s", "0.0048 s", "0.5 s"]
     assert cells[5].startswith("`addmm` 75% (2), `tanh` 25% (1)")

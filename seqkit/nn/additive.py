@@ -21,13 +21,14 @@ BLOCK = 1 << 18
 """Numbers of a block: 1 MiB in single precision."""
 
 
-def additive_scores(queries: Tensor, keys: Tensor, energy: Tensor) -> Tensor:
+def additive_scores(queries: Tensor, keys: Tensor, energy: Tensor, compiles: bool = True) -> Tensor:
     """`energy . tanh(query + key)` of every pair (Bahdanau et al. 2015, https://arxiv.org/abs/1409.0473).
 
     Args:
         queries: float [batch, tgt_len, size].
         keys: float [batch, src_len, size].
         energy: float [size].
+        compiles: Whether machine code may compute them.
 
     Returns:
         float [batch, tgt_len, src_len], in the dtype of `energy`.
@@ -35,15 +36,15 @@ def additive_scores(queries: Tensor, keys: Tensor, energy: Tensor) -> Tensor:
     if queries.device.type != "cpu":
         return torch.tanh(queries.unsqueeze(2) + keys.unsqueeze(1)) @ energy
     with exact(queries.device):
-        scores: Tensor = _function(energy).apply(
+        scores: Tensor = _function(energy, compiles).apply(
             queries.to(energy.dtype), keys.to(energy.dtype), energy
         )
     return scores
 
 
-def _function(energy: Tensor) -> type[torch.autograd.Function]:
+def _function(energy: Tensor, compiles: bool) -> type[torch.autograd.Function]:
     """What computes the scores: machine code where it runs."""
-    if not (runs_compiled() and compiles_for(energy)):
+    if not (compiles and runs_compiled() and compiles_for(energy)):
         return _AdditiveScores
     from seqkit.nn.compiled_additive import AdditiveScores  # numba takes a while
 

@@ -9,12 +9,13 @@ from torch import Tensor, nn
 
 from seqkit.errors import ShapeError, UnknownNameError
 from seqkit.nn.additive import additive_scores
+from seqkit.nn.kernels import MayCompile
 from seqkit.nn.masks import masked_softmax
 
 KINDS = ("none", "dot", "scaled_dot", "general", "additive")
 
 
-class Attention(nn.Module):
+class Attention(nn.Module, MayCompile):
     """Weighs `memory` by its match with a query.
 
     Args:
@@ -79,6 +80,7 @@ class Attention(nn.Module):
     def _scores(self, queries: Tensor, keys: Tensor) -> Tensor:
         """float [batch, tgt_len, src_len]."""
         if self.kind == "additive":
-            return additive_scores(self.query_proj(queries), keys, self.energy.weight[0])
+            energy = self.energy.weight[0]
+            return additive_scores(self.query_proj(queries), keys, energy, self.compiles)
         scores = torch.bmm(queries, keys.transpose(1, 2))
         return scores / math.sqrt(keys.size(-1)) if self.kind == "scaled_dot" else scores

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from seqkit.errors import ShapeError
-from seqkit.nn.kernels import runs_compiled
+from seqkit.nn.kernels import MayCompile, runs_compiled
 from seqkit.nn.masks import last_valid, lengths_to_mask
 from seqkit.nn.posterior import posterior
 from seqkit.nn.viterbi import Scores, viterbi_nbest
@@ -25,7 +25,7 @@ from seqkit.nn.viterbi import Scores, viterbi_nbest
 FORBIDDEN_SCORE = -1e4
 
 
-class CRF(nn.Module):
+class CRF(nn.Module, MayCompile):
     """Scores whole tag sequences: emissions per step plus a learned score for each pair of tags.
 
     p(tags) = exp(path score) / sum over all paths of exp(path score). A forbidden transition scores
@@ -94,9 +94,8 @@ class CRF(nn.Module):
         emissions, mask = self._checked(emissions, lengths, tags)
         emissions = _topped_at_zero(emissions)
         scores = self._scores(emissions)
-        return _score_path(emissions, scores, tags, mask) - _log_partition(
-            emissions, scores, mask, lengths
-        )
+        log_z = _log_partition(emissions, scores, mask, lengths, self.compiles)
+        return _score_path(emissions, scores, tags, mask) - log_z
 
     def path_score(self, emissions: Tensor, tags: Tensor, lengths: Tensor) -> Tensor:
         """Unnormalised score of `tags` (arguments as in `log_likelihood`), float [batch]."""
@@ -106,7 +105,7 @@ class CRF(nn.Module):
     def log_partition(self, emissions: Tensor, lengths: Tensor) -> Tensor:
         """Log of the summed exp(score) of all paths, float [batch]; differentiable once."""
         emissions, mask = self._checked(emissions, lengths)
-        return _log_partition(emissions, self._scores(emissions), mask, lengths)
+        return _log_partition(emissions, self._scores(emissions), mask, lengths, self.compiles)
 
     def marginals(self, emissions: Tensor, lengths: Tensor) -> Tensor:
         """Probability of each tag at each step given the whole sequence, by forward-backward.
@@ -159,7 +158,7 @@ class CRF(nn.Module):
         """(tag probabilities [len, batch, T], 0 at padding; log partition [batch]) of emissions, time first."""
         wide = steps if steps.device.type == "mps" else steps.double()
         scores = self._scores(wide)
-        if wide.device.type == "cpu" and runs_compiled():
+        if self.compiles and wide.device.type == "cpu" and runs_compiled():
             from seqkit.nn import compiled_crf  # numba takes a while
 
             probs, log_z = compiled_crf.posterior(wide.transpose(0, 1), scores, lengths)
@@ -248,12 +247,14 @@ def _score_path(emissions: Tensor, scores: Scores, tags: Tensor, mask: Tensor) -
     return ends + steps.sum(dim=1) + moves.sum(dim=1)
 
 
-def _log_partition(emissions: Tensor, scores: Scores, mask: Tensor, lengths: Tensor) -> Tensor:
+def _log_partition(
+    emissions: Tensor, scores: Scores, mask: Tensor, lengths: Tensor, compiles: bool
+) -> Tensor:
     """Log partition [batch] from emissions [batch, len, T]; the gradient's share only if wanted."""
     inputs = (emissions.transpose(0, 1), *scores)
     if not (torch.is_grad_enabled() and any(tensor.requires_grad for tensor in inputs)):
         return _sum_paths(forward_scores(*inputs[:3]), scores.end, lengths)
-    if emissions.device.type == "cpu" and runs_compiled():
+    if compiles and emissions.device.type == "cpu" and runs_compiled():
         from seqkit.nn import compiled_crf  # numba takes a while
 
         log_z: Tensor = compiled_crf.log_partition(emissions, scores, lengths)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
-from seqkit.nn.kernels import has_numba
+from seqkit.nn.kernels import MayCompile, compiles_for, has_numba
 
 
-class Dropout(nn.Dropout):
+class Dropout(nn.Dropout, MayCompile):
     """Zeroes each number by itself, in training (Srivastava et al. 2014).
 
     On a CPU machine code draws the numbers where numba is installed: others than torch's, from the same generator.
@@ -19,8 +18,8 @@ class Dropout(nn.Dropout):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """float of any shape."""
-        known = inputs.device.type == "cpu" and inputs.dtype in (torch.float32, torch.float64)
-        if not (self.training and 0 < self.p < 1 and known and has_numba()):
+        drawn = self.training and 0 < self.p < 1
+        if not (drawn and self.compiles and compiles_for(inputs) and has_numba()):
             return super().forward(inputs)
         from seqkit.nn import compiled_dropout  # numba takes a while
 

@@ -40,6 +40,16 @@ FULL_ENOUGH_ON_GPU = 0.5
 _COMPILED = "seqkit.nn.compiled"
 
 
+class MayCompile:
+    """A part of a network that machine code may compute.
+
+    Attributes:
+        compiles: Whether it may; `set_kernel` decides.
+    """
+
+    compiles = True
+
+
 def fastest_kernel(cell: str, inputs: Tensor, lengths: Tensor | None, state: State) -> str:
     """`own`, `compiled`, `padded`, `held` or `torch`.
 
@@ -104,9 +114,9 @@ def runs_compiled() -> bool:
     return has_numba() if torch.is_grad_enabled() else has_started()
 
 
-def compiles_for(weight: Tensor) -> bool:
-    """Whether machine code can run a layer of such weights: numpy knows their numbers."""
-    return weight.device.type == "cpu" and weight.dtype in (torch.float32, torch.float64)
+def compiles_for(tensor: Tensor) -> bool:
+    """Whether machine code can run on such tensors: they are where numpy is, which knows their numbers."""
+    return tensor.device.type == "cpu" and tensor.dtype in (torch.float32, torch.float64)
 
 
 def check_kernel(kernel: str, cell: str) -> None:

@@ -17,6 +17,7 @@ from seqkit.nn.dropout import build_dropout
 from seqkit.nn.held import Held, run_held
 from seqkit.nn.initialisation import initialise_recurrent
 from seqkit.nn.kernels import (
+    MayCompile,
     check_kernel,
     compiles_for,
     exact,
@@ -374,7 +375,8 @@ def walks(kernel: str) -> Mapping[str, Kernel]:
 
 
 def set_kernel(network: nn.Module, kernel: str) -> None:
-    """Has all recurrent layers of a network computed by one of `kernels.KERNELS`.
+    """Has all recurrent layers of a network computed by one of `kernels.KERNELS`; other parts may be machine code
+    where it is `auto` or `compiled`.
 
     Raises:
         UnknownNameError, ConfigError: if one of them cannot be, see `check_kernel`.
@@ -383,3 +385,5 @@ def set_kernel(network: nn.Module, kernel: str) -> None:
         if isinstance(part, Recurrent):
             check_kernel(kernel, part.cell.name)
             part.kernel = kernel
+        elif isinstance(part, MayCompile):
+            part.compiles = kernel in ("auto", "compiled")

@@ -13,6 +13,8 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from seqkit.errors import ConfigError, ShapeError, UnknownNameError
 from seqkit.nn.cells import CELLS, State
+from seqkit.nn.crf import CRF
+from seqkit.nn.dropout import Dropout
 from seqkit.nn.recurrent import Recurrent, set_kernel
 
 INPUT, HIDDEN = 3, 4
@@ -286,3 +288,12 @@ def test_a_kernel_is_set_for_every_layer_of_a_network() -> None:
         set_kernel(network, "fast")
     with pytest.raises(ConfigError, match="`padded` is for lstm"):
         set_kernel(Recurrent("gru", 2, 3), "padded")
+
+
+def test_a_kernel_of_torch_does_without_machine_code_elsewhere_too() -> None:
+    network = nn.Sequential(Recurrent("gru", 4, 6), Dropout(0.5), CRF(3))
+    recurrent, dropout, crf = network
+    for kernel, compiles in (("own", False), ("auto", True), ("torch", False), ("auto", True)):
+        set_kernel(network, kernel)
+        assert recurrent.kernel == kernel
+        assert dropout.compiles == crf.compiles == compiles
