@@ -14,17 +14,15 @@ where each step's predecessor stands in the states, `w` the recurrent weight. We
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
-import numba
 import numpy as np
 import torch
 from torch import Tensor
 
 from seqkit.nn import tiles
 from seqkit.nn.bptt import Entering, Kernel, Trace
-from seqkit.nn.tiles import OPTIONS, add_product, compiled, panels
+from seqkit.nn.tiles import add_product, compiled, panels
 from seqkit.nn.workers import shared
 
 BLOCK = 16
@@ -60,17 +58,21 @@ def sigmoid(x: Any) -> Any:
     return half * tanh(half * x) + half
 
 
-@partial(numba.njit, **OPTIONS)  # numba cannot keep generators
+@compiled
 def spans(begin: int, end: int, places: Any, dirs: int, backwards: bool) -> Any:
-    """The rows of some parts at a step, by part and step: direction, place of the step before, place, rows."""
-    steps = len(places) - 2
+    """The rows of some parts at a step, by part and step: direction, place of the step before, place, rows.
+
+    A list, as a generator of numba's would keep its arguments for ever.
+    """
+    steps, found = len(places) - 2, []
     for part in range(begin, end):
         direction, first = part % dirs, part // dirs * BLOCK
         for index in range(steps):
             step = steps - index if backwards else index + 1
             rows = min(BLOCK, places[step + 1] - places[step] - first)
             if rows > 0:
-                yield direction, places[step - 1] + first, places[step] + first, rows
+                found.append((direction, places[step - 1] + first, places[step] + first, rows))
+    return found
 
 
 @compiled

@@ -258,9 +258,7 @@ def _log_partition(
         from seqkit.nn import compiled_crf  # numba takes a while
 
         log_z: Tensor = compiled_crf.log_partition(emissions, scores, lengths)
-        if bool(
-            log_z.isfinite().all()
-        ):  # else out of the range of probabilities, not of their logs
+        if bool(log_z.isfinite().all()):  # within the range of probabilities
             return log_z
     log_z = _LogPartition.apply(*inputs, mask.T, lengths)
     return log_z

@@ -161,11 +161,8 @@ def _fill_panels(begin: int, end: int, w: Any, packed: Any) -> None:
     _, each, size, width = packed.shape
     along_rows = w.strides[2] > w.strides[1]  # the numbers of a column stand side by side
     for part in range(begin, end):
-        column = part % each * width
-        panel, given = (
-            packed[part // each, part % each],
-            w[part // each, :, column : column + width],
-        )
+        d, column = part // each, part % each * width
+        panel, given = packed[d, part % each], w[d, :, column : column + width]
         if along_rows:
             for place in range(given.shape[1]):
                 for row in range(size):

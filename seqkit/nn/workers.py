@@ -54,7 +54,7 @@ def shared(work: Callable[[int, int], object], parts: int, multiplications: int)
         return
     together = -(-parts // (TURNS * (helpers + 1)))
     left = iter([(first, min(first + together, parts)) for first in range(0, parts, together)])
-    pool = _pool(os.getpid(), helpers, torch.get_num_threads())
+    pool = _pool(os.getpid(), workers() - 1, torch.get_num_threads())
     others = [pool.submit(_take, work, left) for _ in range(helpers)]
     try:
         _take(work, left)
@@ -77,19 +77,19 @@ def share_out(function: Callable[[T], Any], items: Sequence[T]) -> list[Any]:
 
 
 def _take(work: Callable[[int, int], object], left: Iterator[tuple[int, int]]) -> None:
-    """Does what comes next until nothing is left."""
+    """Does what comes next until nothing is left, or until an error, after which nobody begins anything more."""
     _sharing.now = True
     try:
         for first, last in left:
             work(first, last)
     finally:
         del _sharing.now
+        for _ in left:
+            pass
 
 
 @lru_cache(maxsize=1)
 def _pool(process: int, helpers: int, torch_threads: int) -> ThreadPoolExecutor:
-    """The helpers of a process, which one that it has forked has not; each asks once how many threads torch has, as
-    else it would take all cores for its own operations."""
-    return ThreadPoolExecutor(
-        helpers, thread_name_prefix="seqkit", initializer=torch.get_num_threads
-    )
+    """The helpers of a process, which one that it has forked has not. Each asks once how many threads torch has: else
+    torch would take all cores for what it does there."""
+    return ThreadPoolExecutor(helpers, "seqkit", initializer=torch.get_num_threads)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable
 
 import pytest
@@ -14,7 +15,7 @@ from seqkit.nn import Recurrent, kernels
 from seqkit.nn.bptt import run_layer
 from seqkit.nn.cells import CELLS
 from seqkit.nn.ragged import Ragged, rectangle
-from seqkit.nn.recurrent import walks
+from seqkit.nn.recurrent import stack, walks
 
 LENGTHS = [3, 0, 5, 5, 1]
 
@@ -277,15 +278,29 @@ def test_machine_code_squashes_to_the_last_digits_and_keeps_what_is_no_number() 
 
 @needs_numba
 def test_machine_code_is_made_anew_where_it_cannot_be_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    from seqkit.nn import compiled
+    from seqkit.nn import tiles
 
     def njit(function: Callable[[], int], cache: bool = False, **options: object) -> object:
         if cache:
             raise RuntimeError("cannot cache function: no locator available")
         return function
 
-    monkeypatch.setattr(compiled.numba, "njit", njit)
-    assert compiled.compiled(math.sqrt) is math.sqrt
+    monkeypatch.setattr(tiles.numba, "njit", njit)
+    assert tiles.compiled(math.sqrt) is math.sqrt
+
+
+@needs_numba
+@pytest.mark.parametrize("cell", CELLS)
+def test_machine_code_lets_go_of_what_it_was_given(cell: str) -> None:
+    layer, inputs = Recurrent(cell, 4, 6, kernel="compiled"), torch.randn(3, 5, 4)
+    layout, state = rectangle(3, 5), layer.zero_state(3, inputs)
+    weights = tuple(stack(kind) for kind in zip(*layer._weights_of(0), strict=True))
+    counts = []
+    for _ in range(3):
+        outputs, *_ = run_layer(layer.mode, inputs, layout, state, weights, walks("compiled"))
+        outputs.sum().backward()
+        counts.append(sys.getrefcount(layout.places))
+    assert counts[0] == counts[1] == counts[2]
 
 
 @needs_numba

@@ -63,6 +63,27 @@ def test_the_error_of_a_helper_is_not_lost() -> None:
         shared(work, 2, LARGE)
 
 
+def test_after_an_error_nothing_more_is_begun() -> None:
+    set_workers(2)
+    begun: list[int] = []
+
+    def work(first: int, last: int) -> None:
+        begun.append(first)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        shared(work, 100, LARGE)
+    assert len(begun) <= 2
+
+
+def test_helpers_are_kept_whatever_there_is_to_do() -> None:
+    set_workers(4)
+    names = set[str]()
+    for parts in (2, 4, 3, 2, 4):
+        shared(lambda *_: names.add(threading.current_thread().name), parts, LARGE)
+    assert len(names) <= 4
+
+
 def test_as_many_as_torch_takes_unless_told() -> None:
     set_workers(3)
     assert workers.workers() == 3
