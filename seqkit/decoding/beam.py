@@ -18,7 +18,7 @@ from seqkit.decoding.constraints import allowed_log_probs
 from seqkit.decoding.hypothesis import Hypothesis, Paths, best_first, length_norm
 from seqkit.decoding.options import DecodingOptions
 from seqkit.decoding.step import S, SpecialIds, StepModel
-from seqkit.nn.kernels import compiles_for, runs_compiled
+from seqkit.nn.kernels import runs_compiled
 
 
 @dataclass
@@ -175,7 +175,7 @@ def best_candidates(live_log_probs: Tensor, log_probs: Tensor, beam_size: int) -
 
 def _highest(log_probs: Tensor, count: int) -> tuple[Tensor, Tensor]:
     """The `count` highest of each row, falling, and where they stand, each [rows, count]."""
-    if not (runs_compiled() and compiles_for(log_probs)):
+    if not runs_compiled(log_probs):
         best = log_probs.topk(count)
         return best.values, best.indices
     from seqkit.nn import compiled_top  # numba takes a while

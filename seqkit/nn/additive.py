@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from seqkit.nn.kernels import compiles_for, exact, runs_compiled
+from seqkit.nn.kernels import exact, runs_compiled
 from seqkit.nn.tanh import tanh_
 
 BLOCK = 1 << 18
@@ -44,7 +44,7 @@ def additive_scores(queries: Tensor, keys: Tensor, energy: Tensor, compiles: boo
 
 def _function(energy: Tensor, compiles: bool) -> type[torch.autograd.Function]:
     """What computes the scores: machine code where it runs."""
-    if not (compiles and runs_compiled() and compiles_for(energy)):
+    if not (compiles and runs_compiled(energy)):
         return _AdditiveScores
     from seqkit.nn.compiled_additive import AdditiveScores  # numba takes a while
 

@@ -158,7 +158,7 @@ class CRF(nn.Module, MayCompile):
         """(tag probabilities [len, batch, T], 0 at padding; log partition [batch]) of emissions, time first."""
         wide = steps if steps.device.type == "mps" else steps.double()
         scores = self._scores(wide)
-        if self.compiles and wide.device.type == "cpu" and runs_compiled():
+        if self.compiles and runs_compiled(wide):
             from seqkit.nn import compiled_crf  # numba takes a while
 
             probs, log_z = compiled_crf.posterior(wide.transpose(0, 1), scores, lengths)
@@ -254,7 +254,7 @@ def _log_partition(
     inputs = (emissions.transpose(0, 1), *scores)
     if not (torch.is_grad_enabled() and any(tensor.requires_grad for tensor in inputs)):
         return _sum_paths(forward_scores(*inputs[:3]), scores.end, lengths)
-    if compiles and emissions.device.type == "cpu" and runs_compiled():
+    if compiles and runs_compiled(emissions):
         from seqkit.nn import compiled_crf  # numba takes a while
 
         log_z: Tensor = compiled_crf.log_partition(emissions, scores, lengths)

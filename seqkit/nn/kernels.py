@@ -109,9 +109,9 @@ def start_compiled() -> None:
         import_module(_COMPILED)
 
 
-def runs_compiled() -> bool:
-    """Whether machine code runs now: in training where it can, in answers once it has started."""
-    return has_numba() if torch.is_grad_enabled() else has_started()
+def runs_compiled(tensor: Tensor) -> bool:
+    """Whether machine code takes such tensors now: in training where numba is, in answers once it has started."""
+    return compiles_for(tensor) and (has_numba() if torch.is_grad_enabled() else has_started())
 
 
 def compiles_for(tensor: Tensor) -> bool:

@@ -25,7 +25,7 @@ def results(crf: CRF, emissions: Tensor, tags: Tensor, lengths: Tensor) -> list[
 def both(monkeypatch: pytest.MonkeyPatch, *given: object) -> tuple[list[Tensor], list[Tensor]]:
     fast = results(*given)  # type: ignore[arg-type]
     with monkeypatch.context() as patch:
-        patch.setattr(module, "runs_compiled", lambda: False)
+        patch.setattr(module, "runs_compiled", lambda _: False)
         return fast, results(*given)  # type: ignore[arg-type]
 
 

@@ -36,7 +36,9 @@ def test_every_part_is_done_once(threads: int, parts: int) -> None:
 def test_threads_work_at_the_same_time() -> None:
     set_workers(2)
     both = threading.Barrier(2, timeout=10)
-    shared(lambda first, last: both.wait(), 2, LARGE)  # would break if one came after the other
+    turns: list[int] = []
+    shared(lambda first, last: turns.append(both.wait()), 2, LARGE)
+    assert sorted(turns) == [0, 1]  # the barrier would have broken if one came after the other
 
 
 def test_little_work_stays_where_it_is() -> None:
