@@ -48,12 +48,37 @@ def shared(work: Callable[[int, int], object], parts: int, multiplications: int)
         parts: How many there are; the longest ones come first.
         multiplications: Of all of them, roughly.
     """
-    helpers = min(workers(), parts) - 1
-    if helpers < 1 or multiplications < ENOUGH or hasattr(_sharing, "now"):
+    helpers = _helpers(parts)
+    if not helpers or multiplications < ENOUGH:
         work(0, parts)
         return
     together = -(-parts // (TURNS * (helpers + 1)))
-    left = iter([(first, min(first + together, parts)) for first in range(0, parts, together)])
+    spans = [(first, min(first + together, parts)) for first in range(0, parts, together)]
+    _have_taken(lambda span: work(*span), spans, helpers)
+
+
+def share_out(function: Callable[[T], Any], items: Sequence[T]) -> list[Any]:
+    """What the function gives for each item, in order; threads take the items one by one, from the last on."""
+    helpers = _helpers(len(items))
+    if not helpers:
+        return [function(item) for item in items]
+    results: list[Any] = [None] * len(items)
+
+    def work(index: int) -> None:
+        results[index] = function(items[index])
+
+    _have_taken(work, range(len(items))[::-1], helpers)
+    return results
+
+
+def _helpers(parts: int) -> int:
+    """How many threads beside this one can take some of so many parts; none in a thread that does a share already."""
+    return 0 if hasattr(_sharing, "now") else max(0, min(workers(), parts) - 1)
+
+
+def _have_taken(work: Callable[[T], object], parts: Sequence[T], helpers: int) -> None:
+    """Has all parts done by this thread and so many helpers: whoever is free takes the next one."""
+    left = iter(parts)
     pool = _pool(os.getpid(), workers() - 1, torch.get_num_threads())
     others = [pool.submit(_take, work, left) for _ in range(helpers)]
     try:
@@ -64,24 +89,12 @@ def shared(work: Callable[[int, int], object], parts: int, multiplications: int)
                 other.result()
 
 
-def share_out(function: Callable[[T], Any], items: Sequence[T]) -> list[Any]:
-    """What the function gives for each item, in order, the items shared among the threads."""
-    results: list[Any] = [None] * len(items)
-
-    def work(first: int, last: int) -> None:
-        for index in range(first, last):
-            results[index] = function(items[index])
-
-    shared(work, len(items), ENOUGH)
-    return results
-
-
-def _take(work: Callable[[int, int], object], left: Iterator[tuple[int, int]]) -> None:
+def _take(work: Callable[[T], object], left: Iterator[T]) -> None:
     """Does what comes next until nothing is left, or until an error, after which nobody begins anything more."""
     _sharing.now = True
     try:
-        for first, last in left:
-            work(first, last)
+        for part in left:
+            work(part)
     finally:
         del _sharing.now
         for _ in left:

@@ -119,6 +119,22 @@ def test_items_are_shared_out_and_come_back_in_order() -> None:
     assert share_out(square, []) == []
 
 
+def test_a_long_last_item_is_begun_first_and_the_others_are_done_beside_it() -> None:
+    set_workers(2)
+    others_done = threading.Event()
+    begun: list[int] = []
+
+    def take(number: int) -> None:
+        begun.append(number)
+        if number == 9:
+            assert others_done.wait(10)
+        elif number == 0:
+            others_done.set()
+
+    share_out(take, range(10))
+    assert begun.index(9) < 2 and begun[2:] == list(range(7, -1, -1))
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="processes are not forked there")
 def test_a_forked_process_has_helpers_of_its_own() -> None:
     set_workers(2)
