@@ -101,8 +101,8 @@ Product = Callable[[Tensor, Tensor], Tensor]
 
 
 def outer_products(x: Tensor, y: Tensor) -> Tensor:
-    """The sum over `total` of the outer products of float [dirs, total, from] and [dirs, total, to]."""
-    return torch.bmm(x.transpose(1, 2), y)
+    """The sum over `total` of the outer products of y, float [dirs, total, to], and x, [dirs, total, from]."""
+    return torch.bmm(x.transpose(1, 2), y).transpose(1, 2)  # faster this way round, x being narrow
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ class Kernel:
         backward: The way back.
         num_states: Tensors of its state.
         inner: Gradients of inputs from those of their products [dirs, total, gates * hidden] and the weight.
-        outer: Gradients of weights, transposed, from inputs [dirs, total, size] and the same gradients.
+        outer: Gradients of weights from what they take in [dirs, total, size] and the same gradients.
     """
 
     forward: Walk
@@ -199,9 +199,8 @@ class _Layer(torch.autograd.Function):
         kernel: Kernel = ctx.kernel
         with exact(outputs.device):
             recurrent, entering = kernel.backward(trace, w_hh, grads[0], grads[-1])
-            # Narrow inputs are faster this way round.
-            g_whh = kernel.outer(trace.before(trace.states), recurrent).transpose(1, 2)
-            g_wih = kernel.outer(ordered, entering).transpose(1, 2)
+            g_whh = kernel.outer(trace.before(trace.states), recurrent)
+            g_wih = kernel.outer(ordered, entering)
             g_bhh = recurrent.sum(dim=1)
             g_bih = g_bhh.clone() if entering is recurrent else entering.sum(dim=1)
             if ctx.needs_input_grad[4]:
