@@ -2,7 +2,7 @@
 
 Torch draws one number after the other, which is a tenth of training a tagger. Here what is drawn for a place is a
 function of the place and a seed: Philox-2x32 with ten rounds (Salmon et al. 2011, https://doi.org/10.1145/2063384.2063405).
-Many are computed at once, threads share them, and the backward pass computes them again instead of keeping them.
+Many are computed at once, and threads share them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from seqkit.nn.workers import shared
 PART = 4096
 """Numbers that a thread does before it takes further ones; even, as two are drawn together."""
 
-COST = 8
+COST = 30
 """Multiplications that take as long as a number here, roughly."""
 
 
@@ -37,48 +37,57 @@ def philox(first: Any, second: Any, key: Any) -> Any:
 
 
 @compiled
-def _drop(begin: int, end: int, values: Any, seed: Any, limit: Any, scale: Any, out: Any) -> None:
-    """Parts of float [n]: `scale` times those whose random number is below `limit`, 0 for the others."""
+def _draw(begin: int, end: int, seed: Any, limit: Any, kept: Any) -> None:
+    """Parts of bool [n]: whether a place's random number is below `limit`."""
     key, high = seed & np.uint64(0xFFFFFFFF), seed >> np.uint64(32)
-    for start in range(begin * PART, min(end * PART, len(values)), PART):
-        part, result = values[start : start + PART], out[start : start + PART]
+    for start in range(begin * PART, min(end * PART, len(kept)), PART):
+        part = kept[start : start + PART]
         pairs = len(part) // 2
         for pair in range(pairs):
             one, other = philox(np.uint64(start // 2 + pair), high, key)
-            result[2 * pair] = part[2 * pair] * scale if one < limit else values.dtype.type(0)
-            result[2 * pair + 1] = (
-                part[2 * pair + 1] * scale if other < limit else values.dtype.type(0)
-            )
+            part[2 * pair], part[2 * pair + 1] = one < limit, other < limit
         if 2 * pairs < len(part):
-            one, _ = philox(np.uint64(start // 2 + pairs), high, key)
-            result[2 * pairs] = part[2 * pairs] * scale if one < limit else values.dtype.type(0)
+            part[2 * pairs] = philox(np.uint64(start // 2 + pairs), high, key)[0] < limit
 
 
-def dropped(values: Tensor, p: float, seed: int) -> Tensor:
-    """Float of any shape on the CPU: a share `p` zeroed as the seed has it, the rest scaled by 1 / (1 - p)."""
+@compiled
+def _scale(values: Any, kept: Any, scale: Any, out: Any) -> None:
+    """Float [n]: `scale` times those that are kept, 0 for the others."""
+    for place in range(len(values)):
+        out[place] = values[place] * scale if kept[place] else values.dtype.type(0)
+
+
+def _drawn(count: int, p: float, seed: int) -> Any:
+    """For so many places whether they are kept, each with probability 1 - `p`, as the seed has it: bool [count]."""
+    kept, limit = np.empty(count, np.bool_), np.uint64(round((1 - p) * 2**32))
+    shared(
+        lambda begin, end: _draw(begin, end, np.uint64(seed), limit, kept),
+        -(-count // PART), COST * count,
+    )  # fmt: skip
+    return kept
+
+
+def _scaled(values: Tensor, kept: Any, p: float) -> Tensor:
+    """Float of any shape on the CPU: 0 where not kept, else divided by 1 - `p`."""
     given = values.contiguous()
     result = torch.empty_like(given)
-    flat, out = given.view(-1).numpy(), result.view(-1).numpy()
-    limit, scale = np.uint64(round((1 - p) * 2**32)), flat.dtype.type(1 / (1 - p))
-    shared(
-        lambda begin, end: _drop(begin, end, flat, np.uint64(seed), limit, scale, out),
-        -(-len(flat) // PART), COST * len(flat),
-    )  # fmt: skip
+    flat = given.view(-1).numpy()
+    _scale(flat, kept, flat.dtype.type(1 / (1 - p)), result.view(-1).numpy())
     return result
 
 
 class Dropped(torch.autograd.Function):
-    """See `dropped`."""
+    """A share `p` of the values zeroed as the seed has it, the rest divided by 1 - `p`."""
 
     @staticmethod
     def forward(ctx: Any, values: Tensor, p: float, seed: int) -> Tensor:
-        ctx.p, ctx.seed = p, seed
-        return dropped(values.detach(), p, seed)
+        ctx.p, ctx.kept = p, _drawn(values.numel(), p, seed)
+        return _scaled(values.detach(), ctx.kept, p)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
-        return dropped(grad, ctx.p, ctx.seed), None, None
+        return _scaled(grad, ctx.kept, ctx.p), None, None
 
 
 def dropout(values: Tensor, p: float) -> Tensor:
