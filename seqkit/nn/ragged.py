@@ -68,21 +68,23 @@ class Ragged:
     @classmethod
     def of(cls, lengths: Tensor, max_len: int) -> Ragged:
         """The layout for lengths int64 [batch] on the CPU, 0 to max_len."""
-        ordered, order = lengths.sort(descending=True, stable=True)
-        batch, back = len(lengths), order.argsort()
-        steps = torch.arange(int(ordered[0]) if batch else 0)
-        active = ordered.unsqueeze(0) > steps.unsqueeze(1)  # [steps, batch]
-        sizes = active.sum(dim=1)
-        step, row = active.nonzero(as_tuple=True)  # step by step, [total]
+        # By numpy: its calls take half as long as torch's, longer than the work.
+        rows = lengths.numpy()
+        order = np.argsort(-rows, kind="stable")
+        ordered, back, batch = rows[order], np.argsort(order), len(rows)
+        active = ordered > np.arange(ordered[0] if batch else 0)[:, None]  # [steps, batch]
+        sizes = active.sum(axis=1)
+        begins = np.cumsum([0, batch, *sizes])  # of the start and of each step
+        step, row = active.nonzero()  # step by step, [total]
         start = order[row] * max_len
-        starts = sizes.cumsum(0) - sizes  # where each step begins
-        place = batch + starts[step] + row
-        before = torch.where(step > 0, place - sizes[step - 1], row)
-        final = (ordered - 1).clamp(min=0)
-        ends = torch.arange(batch) + batch + (starts[final] if len(steps) else 0)
-        last = torch.where(ordered > 0, ends, torch.arange(batch))[back]
-        backwards = start + ordered[row] - 1 - step
-        return cls(sizes.tolist(), order, back, start + step, backwards, before, last)
+        places = (
+            start + step,
+            start + ordered[row] - 1 - step,
+            np.where(step > 0, begins[step] + row, row),
+            (begins[ordered] + np.arange(batch))[back],
+        )
+        indices = (torch.from_numpy(place.astype(np.int64)) for place in (order, back, *places))
+        return cls(sizes.tolist(), *indices)
 
 
 @lru_cache(maxsize=16)
