@@ -48,13 +48,21 @@ def pad(sequences: Sequence[Sequence[float] | np.ndarray], pad_idx: int = 0) -> 
     >>> pad([[5, 6], [7]]).values.tolist()
     [[5, 6], [7, 0]]
     """
-    lengths = np.array([len(sequence) for sequence in sequences])
-    flat = _joined(sequences)
+    return pad_joined(_joined(sequences), [len(sequence) for sequence in sequences], pad_idx)
+
+
+def pad_joined(flat: np.ndarray, lengths: Sequence[int] | np.ndarray, pad_idx: int = 0) -> Batch:
+    """As `pad`, of sequences that stand one after the other.
+
+    >>> pad_joined(np.array([5, 6, 7]), [2, 1]).values.tolist()
+    [[5, 6], [7, 0]]
+    """
+    lengths = np.asarray(lengths, dtype=np.int64)
     real = flat.size > 0 and flat.dtype.kind == "f"
-    shape = (len(sequences), max(1, int(lengths.max())))
+    shape = (len(lengths), max(1, int(lengths.max())))
     values = np.full(shape, pad_idx, dtype=np.float32 if real else np.int64)
     values[np.arange(shape[1]) < lengths[:, None]] = flat
-    return Batch(torch.from_numpy(values), torch.tensor(lengths, dtype=torch.long).clamp(min=1))
+    return Batch(torch.from_numpy(values), torch.from_numpy(np.maximum(lengths, 1)))
 
 
 def _joined(sequences: Sequence[Sequence[float] | np.ndarray]) -> np.ndarray:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+import numpy as np
+
 from seqkit.data.vocabulary import Vocabulary
 
 CASES = ("pad", "lower", "upper", "title", "mixed", "numeric", "digit", "other")
@@ -16,6 +18,9 @@ CASES = ("pad", "lower", "upper", "title", "mixed", "numeric", "digit", "other")
 
 MAX_CHARS = 50
 """Characters read of a word; of a longer one the first and the last."""
+
+CHAR_TYPE = np.dtype(np.int32)
+"""Of the bytes that a token's characters are kept as."""
 
 NUMBERED = 50_000
 """Different tokens whose numbers are remembered."""
@@ -25,11 +30,17 @@ _DIGIT = re.compile(r"\d")
 
 @dataclass(frozen=True)
 class WordIds:
-    """A sentence as numbers, one entry a token in each list."""
+    """A sentence as numbers, one entry a token in each field.
 
-    words: list[int]
-    cases: list[int]
-    chars: list[tuple[int, ...]]
+    Attributes:
+        words: int64 [len].
+        cases: int64 [len].
+        chars: Ids of each token's characters, as bytes of `CHAR_TYPE`: those remember their hash.
+    """
+
+    words: np.ndarray
+    cases: np.ndarray
+    chars: Sequence[bytes]
 
 
 class WordFeatures:
@@ -48,17 +59,14 @@ class WordFeatures:
     def __call__(self, tokens: Sequence[str]) -> WordIds:
         """The ids of each token."""
         numbers = [self._numbers(token) for token in tokens]
-        return WordIds(
-            [word for word, _, _ in numbers],
-            [case for _, case, _ in numbers],
-            [chars for _, _, chars in numbers],
-        )
+        words, cases, chars = zip(*numbers, strict=True) if numbers else ((), (), ())
+        return WordIds(np.array(words, np.int64), np.array(cases, np.int64), chars)
 
-    def _number(self, token: str) -> tuple[int, int, tuple[int, ...]]:
+    def _number(self, token: str) -> tuple[int, int, bytes]:
         """Ids of the word, of its case and of its characters."""
         word = self.words.index.get(normal_form(token), Vocabulary.unk_idx)
         case = CASES.index(case_class(token))
-        return word, case, tuple(self.chars.ids(shortened(token)))
+        return word, case, np.array(self.chars.ids(shortened(token)), CHAR_TYPE).tobytes()
 
     def save(self, folder: Path) -> None:
         """Writes what `load` reads."""

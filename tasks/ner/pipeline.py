@@ -5,14 +5,16 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from torch import Tensor
 
-from seqkit.data.batch import pad, steps_of
+from seqkit.data.batch import Batch, pad_joined, steps_of
 from seqkit.data.tag_schemes import OUTSIDE, PREFIXES, bio_spans, from_bio
 from seqkit.data.vectors import start_from_vectors, vector_size, words_with_vectors
 from seqkit.errors import ConfigError, DataError
@@ -29,7 +31,7 @@ from seqkit.weights import read_weights
 
 from .config import NerConfig
 from .entities import entities_of, marked
-from .features import WordFeatures, WordIds, learn_features, normal_form
+from .features import CHAR_TYPE, WordFeatures, WordIds, learn_features, normal_form
 from .network import EntityNetwork, WordBatch, build_network
 from .reading import Sentence
 from .showing import confusion, error_kinds, named, tag_grid, tagged, transition_grid
@@ -49,13 +51,13 @@ class Item:
 
     Attributes:
         ids: What the network sees.
-        tags: Ids of the gold tags; empty where there are none.
+        tags: Ids of the gold tags, int64 [len]; zeros where there are none.
         text: The text; of a list of tokens, these with a space between.
         offsets: Of each token its first character and the one after its last.
     """
 
     ids: WordIds
-    tags: list[int]
+    tags: np.ndarray
     text: str
     offsets: list[tuple[int, int]]
 
@@ -123,14 +125,21 @@ class NerPipeline(Pipeline[Sentence, Item, WordBatch]):
         return max(1, len(item.offsets))
 
     def collate(self, items: Sequence[Item]) -> WordBatch:
-        rows: dict[tuple[int, ...], int] = {}
-        which = [[rows.setdefault(chars, len(rows)) for chars in item.ids.chars] for item in items]
+        lengths = [len(item.ids.chars) for item in items]
+        rows: dict[bytes, int] = {}
+        words = chain.from_iterable(item.ids.chars for item in items)
+        which = np.array([rows.setdefault(word, len(rows)) for word in words], np.int64)
+        sizes = [len(word) // CHAR_TYPE.itemsize for word in rows] or [0]
+
+        def padded(parts: Iterable[np.ndarray]) -> Batch:
+            return pad_joined(np.concatenate(list(parts)), lengths)
+
         return WordBatch(
-            words=pad([item.ids.words for item in items]),
-            cases=pad([item.ids.cases for item in items]).values,
-            chars=pad(list(rows) or [()]),
-            which=pad(which).values,
-            tags=pad([item.tags or [0] * len(item.offsets) for item in items]).values,
+            words=padded(item.ids.words for item in items),
+            cases=padded(item.ids.cases for item in items).values,
+            chars=pad_joined(np.frombuffer(b"".join(rows), CHAR_TYPE), sizes),
+            which=padded([which]).values,
+            tags=padded(item.tags for item in items).values,
         )
 
     def count_steps(self, batch: WordBatch) -> tuple[int, int]:
@@ -238,7 +247,8 @@ class NerPipeline(Pipeline[Sentence, Item, WordBatch]):
         self, text: str, offsets: list[tuple[int, int]], tags: list[int] | None = None
     ) -> Item:
         tokens = [text[start:end] for start, end in offsets]
-        return Item(self.features(tokens), tags or [], text, offsets)
+        numbers = np.array(tags, np.int64) if tags else np.zeros(len(offsets), np.int64)
+        return Item(self.features(tokens), numbers, text, offsets)
 
     def _prediction(
         self,
