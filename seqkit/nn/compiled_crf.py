@@ -1,4 +1,4 @@
-"""The sums over all paths of `crf.py` as machine code, compiled by numba on first use: the extra `compiled`.
+"""The best path and the sums over all paths of `crf.py` as machine code: the extra `compiled`.
 
 A chain has few tags, so a step of it is less than a call to torch. As in `posterior.py` the recursions multiply
 probabilities, each step scaled to sum to 1 (Rabiner 1989, section V.A, https://doi.org/10.1109/5.18626); what they
@@ -87,6 +87,49 @@ def _scale(values: Any, by: Any) -> Any:
     return total
 
 
+@compiled
+def trace_best(
+    emissions: Any, start: Any, moves: Any, end: Any, lengths: Any, tags: Any, totals: Any
+) -> None:
+    """Finds the best path of each row, as `viterbi.viterbi` does.
+
+    Args:
+        emissions, start, moves, end: Scores, float [batch, len, T], [T], [T, T] as [from, to], [T]; -inf forbids.
+        lengths: Valid steps, int64 [batch].
+        tags: Gets the path, int64 [batch, len]; stays as it is at padding, and where none is allowed.
+        totals: Gets its score, float [batch].
+    """
+    _, longest, count = emissions.shape
+    best, after = np.empty_like(start), np.empty_like(start)
+    pointers = np.empty((longest, count), np.int64)
+    for row in range(len(emissions)):
+        best[:] = start + emissions[row, 0]
+        for step in range(1, lengths[row]):
+            for to in range(count):
+                place = _highest(best, moves[:, to])
+                pointers[step, to] = place
+                after[to] = best[place] + moves[place, to] + emissions[row, step, to]
+            best[:] = after
+        tag = _highest(best, end)
+        totals[row] = best[tag] + end[tag]
+        if totals[row] > -np.inf:
+            for step in range(lengths[row] - 1, 0, -1):
+                tags[row, step] = tag
+                tag = pointers[step, tag]
+            tags[row, 0] = tag
+
+
+@compiled
+def _highest(one: Any, other: Any) -> int:
+    """Where the sum of two rows of numbers is highest, the first place when equal."""
+    place, highest = 0, one[0] + other[0]
+    for candidate in range(1, len(one)):
+        value = one[candidate] + other[candidate]
+        if value > highest:
+            place, highest = candidate, value
+    return place
+
+
 class LogPartition(torch.autograd.Function):
     """Log partition, float [batch], of emissions [batch, len, T] on the CPU, the scores of `Scores`, and lengths."""
 
@@ -123,6 +166,15 @@ def _sums(
     log_z, tags = shares.new_empty(len(shares)), torch.zeros_like(shares)
     add_paths(*(part.numpy() for part in (shares, *others, lengths, log_z, tags, pairs)))
     return log_z, tags
+
+
+def viterbi(emissions: Tensor, scores: Scores, lengths: Tensor) -> tuple[Tensor, Tensor]:
+    """As `viterbi.viterbi`, on the CPU."""
+    tags = torch.zeros(emissions.shape[:2], dtype=torch.long)
+    totals = emissions.new_empty(len(emissions))
+    given = (part.detach().numpy() for part in (emissions, *scores, lengths, tags, totals))
+    trace_best(*given)
+    return tags, totals
 
 
 def posterior(emissions: Tensor, scores: Scores, lengths: Tensor) -> tuple[Tensor, Tensor]:

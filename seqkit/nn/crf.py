@@ -148,11 +148,22 @@ class CRF(nn.Module, MayCompile):
         emissions, mask = self._checked(emissions, lengths)
         emissions = _topped_at_zero(emissions)
         possible = self._scores(emissions, forbidden=float("-inf"))
-        tags, scores = viterbi_nbest(emissions, possible, lengths, n)
+        tags, scores = self._best(emissions, possible, lengths, n)
         probs, log_z = self._posterior(emissions.transpose(0, 1), mask, lengths)
         log_probs = scores - log_z.unsqueeze(1)
         # Rounding may leave a sure path above 0.
         return tags, log_probs.clamp(max=0.0), probs.transpose(0, 1)
+
+    def _best(
+        self, emissions: Tensor, scores: Scores, lengths: Tensor, n: int
+    ) -> tuple[Tensor, Tensor]:
+        """As `viterbi_nbest`."""
+        if n == 1 and self.compiles and runs_compiled(emissions):
+            from seqkit.nn import compiled_crf  # numba takes a while
+
+            tags, totals = compiled_crf.viterbi(emissions, scores, lengths)
+            return tags.unsqueeze(1), totals.unsqueeze(1)
+        return viterbi_nbest(emissions, scores, lengths, n)
 
     def _posterior(self, steps: Tensor, mask: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """(tag probabilities [len, batch, T], 0 at padding; log partition [batch]) of emissions, time first."""

@@ -1,4 +1,5 @@
-"""The CRF's sums by machine code are those of the log-sums, and give way to them where probabilities end."""
+"""The CRF's sums by machine code are those of the log-sums, and give way to them where probabilities end; its best
+paths are those of `viterbi`."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ from torch import Tensor
 
 from seqkit.nn import crf as module
 from seqkit.nn.crf import CRF
+from seqkit.nn.viterbi import Scores, viterbi
 
 compiled_crf = pytest.importorskip(
     "seqkit.nn.compiled_crf", reason="the extra `compiled` is not installed"
@@ -70,3 +72,21 @@ def test_paths_beyond_all_probability_are_summed_by_their_logs(
     fast, slow = both(monkeypatch, crf, emissions, gold, lengths)
     for one, other in zip(fast, slow, strict=True):
         assert one.isfinite().all() and torch.equal(one, other)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("tags", [1, 2, 9])
+def test_best_paths_are_those_of_viterbi(tags: int, dtype: torch.dtype) -> None:
+    torch.manual_seed(3)
+    lengths = torch.tensor([8, 1, 2, 8, 5])
+    for _ in range(30):
+        # Few different numbers: many paths are equal, of which the lowest tags must win.
+        emissions, *scores = (
+            torch.randint(-2, 3, shape).to(dtype)
+            for shape in ((5, 8, tags), (tags,), (tags, tags), (tags,))
+        )
+        for part in scores:
+            part[torch.rand_like(part) < 0.4] = -torch.inf  # some rows have no path at all
+        wanted, totals = viterbi(emissions, Scores(*scores), lengths)
+        found, reached = compiled_crf.viterbi(emissions, Scores(*scores), lengths)
+        assert torch.equal(found, wanted) and torch.equal(reached, totals)
