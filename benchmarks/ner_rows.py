@@ -15,7 +15,7 @@ SETTINGS: Settings = {
     },
     "training": {"batch_size": 32, "lr": 0.004, "clip_norm": 1.0},
 }  # fmt: skip
-TRAINED, SCORED, TAGGED = 512, 256, 1024
+TRAINED, SCORED, TAGGED = 2048, 256, 1024
 
 
 def training(setup: Setup) -> dict[str, Any]:

@@ -34,7 +34,7 @@ LENGTH = 16
 """Units of each decoded sentence, its end mark included: networks that have learned little would never end it."""
 FIXED = {**SETTINGS, "decoding": {"beam_size": 5, "min_len": LENGTH - 1, "max_len": LENGTH}}
 """The settings with which every sentence is as long as the others."""
-TRAINED, SCORED = 1280, 128
+TRAINED, SCORED = 3840, 128
 
 Parts = dict[str, list[Any]]
 """Pairs of `train` and `dev`."""

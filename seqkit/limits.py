@@ -36,7 +36,7 @@ class Limits:
             DataError: if it is a longer text, or a list of words that are longer together.
         """
         words = raw if isinstance(raw, (list, tuple)) else [raw]
-        size = sum(len(word) for word in words if isinstance(word, str))
+        size = sum([len(word) for word in words if isinstance(word, str)])
         if size > self.max_chars:
             raise DataError(
                 f"A text of {size:,} characters, beginning {str(raw)[:30]!r}: longer than `max_chars`, "

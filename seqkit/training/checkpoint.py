@@ -20,6 +20,9 @@ from seqkit.weights import read_tensors, save_tensors
 KEPT = 2
 """Checkpoints that a run keeps."""
 
+NESTED = (Tensor, dict, list, tuple)
+"""What is not written as it is."""
+
 LAYOUT = 2
 """Version of what a trainer keeps in them. A training goes on with its own only; a finished run loads for ever."""
 
@@ -81,7 +84,10 @@ def _packed(tree: Any, name: str, tensors: dict[str, Tensor]) -> Any:
     if isinstance(tree, dict):
         return {"pairs": [[k, _packed(v, f"{name}/{k}", tensors)] for k, v in tree.items()]}
     if isinstance(tree, (list, tuple)):
-        return [_packed(value, f"{name}/{i}", tensors) for i, value in enumerate(tree)]
+        return [
+            _packed(value, f"{name}/{i}", tensors) if isinstance(value, NESTED) else value
+            for i, value in enumerate(tree)
+        ]
     return tree
 
 
