@@ -32,7 +32,7 @@ PICTURES, LOOKED_AT = 240, 8
 SENTENCE = "Not bad at all."
 BARE = "import sys, torch; from safetensors.torch import load_file; load_file(sys.argv[1])"
 TEXTS, GROWTH = 400, (10, 100)
-REVIEWS, SENTENCES = 12_500, 7_000
+REVIEWS, SENTENCES, PAIRS, SEEN = 12_500, 7_000, 14_500, 3_000
 """Of an epoch whose inside is looked at: half of the data set, so that its one checkpoint counts as it really does."""
 
 
@@ -48,10 +48,10 @@ def cached_features(setup: Setup) -> dict[str, Any]:
     return {"cases": {f"{PICTURES} pictures": times}, **known}
 
 
-def write_pictures(setup: Setup) -> Settings:
-    """A share of the pictures with their captions, and the settings that name it."""
+def write_pictures(setup: Setup, count: int = PICTURES) -> Settings:
+    """So many of the pictures with their captions, and the settings that name them."""
     splits = read("captioning", CAPTIONS, setup.data / "flickr8k")
-    parts = {"train": spread(splits.train, PICTURES), "dev": spread(splits.dev, LOOKED_AT)}
+    parts = {"train": spread(splits.train, count), "dev": spread(splits.dev, LOOKED_AT)}
     named = {"cache": str(setup.work / "cache")}
     for name, pictures in parts.items():
         rows = [
@@ -68,12 +68,12 @@ def inside_steps(setup: Setup) -> dict[str, Any]:
     bilstm = sentiment_rows.BILSTM
     sentiment_rows.prepare(part(setup, "sentiment"), bilstm, REVIEWS)
     ner_rows.prepare(part(setup, "ner"), trained=SENTENCES)
-    translation_rows.prepare(part(setup, "translation"))
+    translation_rows.prepare(part(setup, "translation"), trained=PAIRS)
     settings = {
         "sentiment": (at(setup.work / "sentiment", bilstm), "dev_accuracy"),
         "ner": (at(setup.work / "ner", ner_rows.SETTINGS), "dev_f1"),
         "translation": (at(setup.work / "translation", translation_rows.SETTINGS), "dev_loss"),
-        "captioning": (write_pictures(setup), "dev_loss"),
+        "captioning": (write_pictures(setup, SEEN), "dev_loss"),
     }
     return {"cases": {name: shares(setup, name, *chosen) for name, chosen in settings.items()}}
 

@@ -64,10 +64,10 @@ def target_units(pipeline: Any, pairs: Sequence[Any]) -> int:
     return sum(len(pipeline.encode(pair).tgt) - 1 for pair in pairs)
 
 
-def prepare(setup: Setup) -> tuple[Parts, Any]:
+def prepare(setup: Setup, trained: int = TRAINED) -> tuple[Parts, Any]:
     """Writes shares of the data for our side; the pairs, and a pipeline that cuts them as it will."""
     splits = read("translation", SETTINGS, setup.data / "multi30k")
-    parts = {"train": spread(splits.train, TRAINED), "dev": spread(splits.dev, SCORED)}
+    parts = {"train": spread(splits.train, trained), "dev": spread(splits.dev, SCORED)}
     for name, pairs in parts.items():
         write_lines(setup.work / f"{name}.en", [pair.src for pair in pairs])
         write_lines(setup.work / f"{name}.fr", [pair.tgt for pair in pairs])

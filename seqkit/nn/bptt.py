@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import torch
@@ -25,6 +26,9 @@ from seqkit.nn.ragged import Ragged
 from seqkit.nn.tanh import tanh_
 
 Views = Sequence[Tensor]
+
+Weights = Sequence[Tensor]
+"""A weight of each direction."""
 
 
 @dataclass(frozen=True)
@@ -75,29 +79,30 @@ class Entering:
 
     Attributes:
         rows: Inputs, float [dirs, total, size].
-        weight: `weight_ih`, float [dirs, gates * hidden, size].
+        weight: `weight_ih` of each direction, float [gates * hidden, size].
         bias: What is added to the products, float [dirs, gates * hidden].
     """
 
     rows: Tensor
-    weight: Tensor
+    weight: Weights
     bias: Tensor
 
 
-Walk = Callable[[Trace, Entering, Tensor, Tensor], None]
-"""Fills a trace by `weight_hh` [dirs, gates * hidden, hidden] and `bias_hh` [dirs, gates * hidden]."""
+Walk = Callable[[Trace, Entering, Weights, Tensor], None]
+"""Fills a trace by `weight_hh` of each direction [gates * hidden, hidden] and `bias_hh` [dirs, gates * hidden]."""
 
 Steps = Callable[[Trace, Tensor, Tensor], None]
 """Fills a trace whose gates hold the input's products by `weight_hh` transposed [dirs, hidden, gates * hidden] and
 `bias_hh` [dirs, 1, gates * hidden]."""
 
-Return = Callable[[Trace, Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
-"""From `weight_hh` and the gradients of all states and cells, which it completes in place, gradients of the recurrent
-products and of the input's products, each [dirs, total, gates * hidden]."""
+Return = Callable[[Trace, Weights, Tensor, Tensor], tuple[Tensor, Tensor]]
+"""From `weight_hh` of each direction and the gradients of all states and cells, which it completes in place, gradients
+of the recurrent products and of the input's products, each [dirs, total, gates * hidden]."""
 
 
-Product = Callable[[Tensor, Tensor], Tensor]
-"""A product of two batches of matrices."""
+def inner_products(grads: Tensor, weights: Weights) -> Tensor:
+    """Products of float [dirs, total, from] and each direction's [from, to]."""
+    return torch.bmm(grads, stack(weights))
 
 
 def outer_products(x: Tensor, y: Tensor) -> Tensor:
@@ -113,15 +118,15 @@ class Kernel:
         forward: The way there.
         backward: The way back.
         num_states: Tensors of its state.
-        inner: Gradients of inputs from those of their products [dirs, total, gates * hidden] and the weight.
+        inner: Gradients of inputs from those of their products [dirs, total, gates * hidden] and the weights.
         outer: Gradients of weights from what they take in [dirs, total, size] and the same gradients.
     """
 
     forward: Walk
     backward: Return
     num_states: int
-    inner: Product = torch.bmm
-    outer: Product = outer_products
+    inner: Callable[[Tensor, Weights], Tensor] = inner_products
+    outer: Callable[[Tensor, Tensor], Tensor] = outer_products
 
 
 def run_layer(
@@ -129,7 +134,7 @@ def run_layer(
     inputs: Tensor,
     ragged: Ragged,
     start: tuple[Tensor, ...],
-    weights: tuple[Tensor, Tensor, Tensor, Tensor],
+    weights: Sequence[Weights],
     kernels: Mapping[str, Kernel] | None = None,
     *,
     need_outputs: bool = True,
@@ -141,8 +146,8 @@ def run_layer(
         inputs: float [batch, len, input_size], padding at the end of each row.
         ragged: The layout of its real steps.
         start: Hidden (and cell) state, each float [dirs, batch, hidden].
-        weights: `weight_ih` [dirs, gates * hidden, input_size], `weight_hh` [dirs, gates * hidden, hidden], and both
-            biases [dirs, gates * hidden].
+        weights: Of each direction `weight_ih` [gates * hidden, input_size], `weight_hh` [gates * hidden, hidden], and
+            both biases [gates * hidden]; kind by kind.
         kernels: Who walks, by mode; None is `BY_MODE`.
         need_outputs: Whether anybody reads the outputs.
 
@@ -150,7 +155,8 @@ def run_layer(
         Outputs, float [batch, len, dirs * hidden], 0 at padding, or of width 0 if they are not needed; final hidden
         (and cell) state as `start`.
     """
-    full = (part.to(weights[0].dtype) for part in (inputs, *weights, *start))
+    dtype = weights[0][0].dtype
+    full = (part.to(dtype) for part in (inputs, *start, *chain.from_iterable(weights)))
     kernel = (kernels or BY_MODE)[mode]
     with exact(inputs.device):  # small errors add up over the steps
         result: tuple[Tensor, ...] = _Layer.apply(kernel, mode, ragged, need_outputs, *full)
@@ -162,23 +168,26 @@ class _Layer(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, kernel: Kernel, mode: str, ragged: Ragged, need_outputs: bool, inputs: Tensor,
-        w_ih: Tensor, w_hh: Tensor, b_ih: Tensor, b_hh: Tensor, *start: Tensor,
+        ctx: Any, kernel: Kernel, mode: str, ragged: Ragged, need_outputs: bool, inputs: Tensor, *given: Tensor
     ) -> tuple[Tensor, ...]:  # fmt: skip
-        dirs, _, hidden = w_hh.shape
+        ctx.set_materialize_grads(False)
+        start, (w_ih, w_hh, *biases) = _by_kind(given, kernel)
+        dirs, hidden = len(w_hh), w_hh[0].size(1)
+        b_ih, b_hh = map(stack, biases)
         total = len(ragged.previous)
         flat = inputs.flatten(0, 1)
         ordered = ragged.gather([flat] * dirs, flat.new_empty(dirs, total, flat.size(1)))
         states, *cells = (_with_room(part, ragged) for part in start)
         joined = mode != "GRU"  # GRU's candidate scales its recurrent part, bias included
         bias = b_ih + b_hh if joined else b_ih
-        gates = ordered.new_empty(dirs, total, w_ih.size(1))
+        gates = ordered.new_empty(dirs, total, bias.size(1))
         size = 0 if mode.startswith("RNN") else hidden
         extra = ordered.new_empty(dirs, total, size)
         trace = Trace(ragged, states, cells[0] if cells else states[:0], gates, extra)
         kernel.forward(trace, Entering(ordered, w_ih, bias), w_hh, b_hh)
-        ctx.save_for_backward(ordered, w_ih, w_hh, states, trace.cells, gates, extra)
+        ctx.save_for_backward(ordered, states, trace.cells, gates, extra, *w_ih, *w_hh)
         ctx.kernel, ctx.ragged, ctx.need_outputs = kernel, ragged, need_outputs
+        ctx.shape = inputs.shape
         outputs = inputs.new_zeros(*inputs.shape[:2], dirs * hidden if need_outputs else 0)
         if need_outputs:
             ragged.put(states[:, trace.batch :], _sides(outputs, dirs))
@@ -186,28 +195,51 @@ class _Layer(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, outputs: Tensor, *finals: Tensor) -> Any:
-        ordered, w_ih, w_hh, *traced = ctx.saved_tensors
+    def backward(ctx: Any, outputs: Tensor | None, *finals: Tensor | None) -> Any:
+        ordered, *traced, w_ih, w_hh = _halves(ctx.saved_tensors, 5)
         ragged: Ragged = ctx.ragged
         trace = Trace(ragged, *traced)
         grads = [torch.zeros_like(trace.states) for _ in finals]  # of the states, and the cells
-        if ctx.need_outputs:
+        if ctx.need_outputs and outputs is not None:
             ragged.gather(_sides(outputs, len(w_hh)), grads[0][:, trace.batch :])
         for grad, final in zip(grads, finals, strict=True):
-            grad.index_add_(1, ragged.last, final)
+            if final is not None:
+                grad.index_add_(1, ragged.last, final)
         g_inputs = None
         kernel: Kernel = ctx.kernel
-        with exact(outputs.device):
+        with exact(ordered.device):
             recurrent, entering = kernel.backward(trace, w_hh, grads[0], grads[-1])
             g_whh = kernel.outer(trace.before(trace.states), recurrent)
             g_wih = kernel.outer(ordered, entering)
             g_bhh = recurrent.sum(dim=1)
             g_bih = g_bhh.clone() if entering is recurrent else entering.sum(dim=1)
             if ctx.needs_input_grad[4]:
-                g_inputs = outputs.new_zeros(*outputs.shape[:2], w_ih.size(2))
+                g_inputs = ordered.new_zeros(ctx.shape)
                 ragged.add(kernel.inner(entering, w_ih), g_inputs.flatten(0, 1))
-        starts = [grad[:, : trace.batch].index_select(1, ragged.back) for grad in grads]
-        return None, None, None, None, g_inputs, g_wih, g_whh, g_bih, g_bhh, *starts
+        starts = [
+            grad[:, : trace.batch].index_select(1, ragged.back) if wanted else None
+            for grad, wanted in zip(grads, ctx.needs_input_grad[5:], strict=False)
+        ]
+        weights = (grad for kind in (g_wih, g_whh, g_bih, g_bhh) for grad in kind.unbind())
+        return None, None, None, None, g_inputs, *starts, *weights
+
+
+def _by_kind(given: Sequence[Tensor], kernel: Kernel) -> tuple[Views, list[Weights]]:
+    """The start, and by kind the weights of each direction, of what `run_layer` hands over."""
+    start, weights = given[: kernel.num_states], given[kernel.num_states :]
+    dirs = len(weights) // 4
+    return start, [weights[first : first + dirs] for first in range(0, len(weights), dirs)]
+
+
+def _halves(tensors: Sequence[Tensor], first: int) -> list[Any]:
+    """The first ones, then both halves of the others."""
+    middle = (first + len(tensors)) // 2
+    return [*tensors[:first], tensors[first:middle], tensors[middle:]]
+
+
+def stack(parts: Weights) -> Tensor:
+    """What each direction has as [dirs, ...], without a copy where there is one direction."""
+    return torch.stack(list(parts)) if len(parts) > 1 else parts[0].unsqueeze(0)
 
 
 def _sides(padded: Tensor, dirs: int) -> Views:
@@ -236,11 +268,11 @@ def _active(before: Tensor, rows: int) -> Tensor:
 def _at_once(steps: Steps) -> Walk:
     """Products with the input for all steps at once, then step by step."""
 
-    def forward(trace: Trace, entering: Entering, w_hh: Tensor, b_hh: Tensor) -> None:
-        w_ih, bias = entering.weight.transpose(1, 2), entering.bias.unsqueeze(1)
+    def forward(trace: Trace, entering: Entering, w_hh: Weights, b_hh: Tensor) -> None:
+        w_ih, bias = stack(entering.weight).transpose(1, 2), entering.bias.unsqueeze(1)
         torch.baddbmm(bias, entering.rows, w_ih, out=trace.gates)
         # Copied, as a product with a transposed view takes half as long again.
-        steps(trace, w_hh.transpose(1, 2).contiguous(), b_hh.unsqueeze(1))
+        steps(trace, stack(w_hh).transpose(1, 2).contiguous(), b_hh.unsqueeze(1))
 
     return forward
 
@@ -257,13 +289,16 @@ def _elman_forward(activate: Callable[[Tensor], Tensor]) -> Steps:
 
 
 def _elman_backward(slope: Callable[[Tensor], Tensor]) -> Return:
-    def backward(trace: Trace, w_hh: Tensor, outer: Tensor, inner: Tensor) -> tuple[Tensor, Tensor]:
+    def backward(
+        trace: Trace, w_hh: Weights, outer: Tensor, inner: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        weight = stack(w_hh)
         grads = slope(trace.states[:, trace.batch :])  # becomes the gradient, step by step
         states = trace.with_start(outer)
         for grad, into, at in _backwards(trace.steps(grads), states[:-1], states[1:]):
             grad.mul_(at)
             into = _active(into, grad.size(1))
-            torch.baddbmm(into, grad, w_hh, out=into)
+            torch.baddbmm(into, grad, weight, out=into)
         return grads, grads
 
     return backward
@@ -288,9 +323,9 @@ def _lstm_forward(trace: Trace, w_hh: Tensor, b_hh: Tensor) -> None:
 
 
 def _lstm_backward(
-    trace: Trace, w_hh: Tensor, outer: Tensor, inner: Tensor
+    trace: Trace, w_hh: Weights, outer: Tensor, inner: Tensor
 ) -> tuple[Tensor, Tensor]:
-    hidden, squashed = trace.states.size(2), trace.extra
+    weight, hidden, squashed = stack(w_hh), trace.states.size(2), trace.extra
     i, f, g, o = torch.split(trace.gates, hidden, dim=2)
     grads = torch.empty_like(trace.gates)  # first d gates / d (cell, cell, cell, state)
     to_i, to_f, to_g, to_o = torch.split(grads, hidden, dim=2)
@@ -312,7 +347,7 @@ def _lstm_backward(
         of_cell.mul_(cell_at.unsqueeze(2))
         of_state.mul_(at)
         cell_into.addcmul_(cell_at, keep)
-        torch.baddbmm(into, grad, w_hh, out=into)
+        torch.baddbmm(into, grad, weight, out=into)
     return grads, grads
 
 
@@ -336,9 +371,9 @@ def _gru_forward(trace: Trace, w_hh: Tensor, b_hh: Tensor) -> None:
 
 
 def _gru_backward(
-    trace: Trace, w_hh: Tensor, outer: Tensor, inner: Tensor
+    trace: Trace, w_hh: Weights, outer: Tensor, inner: Tensor
 ) -> tuple[Tensor, Tensor]:
-    hidden = trace.states.size(2)
+    weight, hidden = stack(w_hh), trace.states.size(2)
     r, z, n = torch.split(trace.gates, hidden, dim=2)
     grads = torch.empty_like(trace.gates)  # first d recurrent products / d state
     to_r, to_z, to_n = torch.split(grads, hidden, dim=2)
@@ -354,7 +389,7 @@ def _gru_backward(
     for grad, of_state, update, into, at in views:
         into = _active(into, at.size(1))
         of_state.mul_(at.unsqueeze(2))
-        torch.baddbmm(into, grad, w_hh, out=into)
+        torch.baddbmm(into, grad, weight, out=into)
         into.addcmul_(at, update)
     entering = grads.clone()
     torch.mul(candidate, outer[:, trace.batch :], out=entering[..., 2 * hidden :])

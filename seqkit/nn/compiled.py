@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from seqkit.nn import tiles
-from seqkit.nn.bptt import Entering, Kernel, Trace
+from seqkit.nn.bptt import Entering, Kernel, Trace, Weights
 from seqkit.nn.tiles import add_product, compiled, panels
 from seqkit.nn.workers import shared
 
@@ -250,25 +250,30 @@ def _take(walk: Callable[..., None], trace: Trace, depth: int, *given: Any) -> N
 
 
 def _there(
-    walk: Callable[..., None], trace: Trace, entering: Entering, w_hh: Tensor, *given: Any
+    walk: Callable[..., None], trace: Trace, entering: Entering, w_hh: Weights, *given: Any
 ) -> None:
     """Takes the walk forwards."""
-    weights = (entering.weight, w_hh)
-    w_x, w = (panels(weight.detach().numpy().transpose(0, 2, 1)) for weight in weights)
-    depth = entering.rows.size(2) + w_hh.size(2)
+    w_x, w = (panels([weight.T for weight in _arrays(kind)]) for kind in (entering.weight, w_hh))
+    depth = entering.rows.size(2) + w_hh[0].size(1)
     _take(walk, trace, depth, entering.rows, w_x, entering.bias, w, *given)
 
 
-def _back(walk: Callable[..., None], trace: Trace, w_hh: Tensor, *given: Any) -> None:
+def _back(walk: Callable[..., None], trace: Trace, w_hh: Weights, *given: Any) -> None:
     """Takes the walk backwards."""
-    _take(walk, trace, w_hh.size(2), panels(w_hh.detach().numpy()), *given)
+    _take(walk, trace, w_hh[0].size(1), panels(_arrays(w_hh)), *given)
+
+
+def _arrays(weights: Weights) -> list[Any]:
+    return [weight.detach().numpy() for weight in weights]
 
 
 def _elman(rectified: bool) -> Kernel:
-    def forward(trace: Trace, entering: Entering, w_hh: Tensor, b_hh: Tensor) -> None:
+    def forward(trace: Trace, entering: Entering, w_hh: Weights, b_hh: Tensor) -> None:
         _there(elman_forward, trace, entering, w_hh, trace.states, rectified)
 
-    def backward(trace: Trace, w_hh: Tensor, outer: Tensor, inner: Tensor) -> tuple[Tensor, Tensor]:
+    def backward(
+        trace: Trace, w_hh: Weights, outer: Tensor, inner: Tensor
+    ) -> tuple[Tensor, Tensor]:
         grads = torch.empty_like(trace.gates)
         _back(elman_backward, trace, w_hh, trace.states, outer, grads, rectified)
         return grads, grads
@@ -276,13 +281,13 @@ def _elman(rectified: bool) -> Kernel:
     return Kernel(forward, backward, 1, _inner, _outer)
 
 
-def _lstm_forward(trace: Trace, entering: Entering, w_hh: Tensor, b_hh: Tensor) -> None:
+def _lstm_forward(trace: Trace, entering: Entering, w_hh: Weights, b_hh: Tensor) -> None:
     traced = (trace.states, trace.cells, trace.gates, trace.extra)
     _there(lstm_forward, trace, entering, w_hh, *traced)
 
 
 def _lstm_backward(
-    trace: Trace, w_hh: Tensor, outer: Tensor, inner: Tensor
+    trace: Trace, w_hh: Weights, outer: Tensor, inner: Tensor
 ) -> tuple[Tensor, Tensor]:
     grads = torch.empty_like(trace.gates)
     traced = (trace.cells, trace.gates, trace.extra)
@@ -290,13 +295,13 @@ def _lstm_backward(
     return grads, grads
 
 
-def _gru_forward(trace: Trace, entering: Entering, w_hh: Tensor, b_hh: Tensor) -> None:
+def _gru_forward(trace: Trace, entering: Entering, w_hh: Weights, b_hh: Tensor) -> None:
     traced = (trace.states, trace.gates, trace.extra)
     _there(gru_forward, trace, entering, w_hh, b_hh, *traced)
 
 
 def _gru_backward(
-    trace: Trace, w_hh: Tensor, outer: Tensor, inner: Tensor
+    trace: Trace, w_hh: Weights, outer: Tensor, inner: Tensor
 ) -> tuple[Tensor, Tensor]:
     grads, entering = torch.empty_like(trace.gates), torch.empty_like(trace.gates)
     traced = (trace.states, trace.gates, trace.extra)
@@ -304,8 +309,8 @@ def _gru_backward(
     return grads, entering
 
 
-def _inner(grads: Tensor, weight: Tensor) -> Tensor:
-    return torch.from_numpy(tiles.product(grads.detach().numpy(), weight.detach().numpy()))
+def _inner(grads: Tensor, weights: Weights) -> Tensor:
+    return torch.from_numpy(tiles.product(grads.detach().numpy(), _arrays(weights)))
 
 
 def _outer(inputs: Tensor, grads: Tensor) -> Tensor:

@@ -130,42 +130,78 @@ def _highest(one: Any, other: Any) -> int:
     return place
 
 
-class LogPartition(torch.autograd.Function):
-    """Log partition, float [batch], of emissions [batch, len, T] on the CPU, the scores of `Scores`, and lengths."""
+@compiled
+def compare_paths(
+    emissions: Any, start: Any, moves: Any, end: Any, lengths: Any, gold: Any,
+    log_probs: Any, slopes: Any, pairs: Any,
+) -> bool:  # fmt: skip
+    """The log-probability of a path in each row, and its gradient; whether all tags on the way are such.
+
+    Args:
+        emissions, start, moves, end, lengths: As in `trace_best`, all scores finite.
+        gold: The path, int64 [batch, len]; any number at padding.
+        log_probs: Gets the log-probability, float64 [batch]; not finite where all paths have next to no probability.
+        slopes: Gets the gradient by emissions, float64 [batch, len, T], from zeros.
+        pairs: Gets the gradient by moves, float64 [batch, T, T], from zeros.
+    """
+    count = len(start)
+    shares, log_z = np.empty(emissions.shape), np.empty(len(emissions))
+    for row in range(len(emissions)):
+        before, score = -1, 0.0
+        for step in range(lengths[row]):
+            scores, tag = emissions[row, step], gold[row, step]
+            if not 0 <= tag < count:
+                return False
+            top = scores.max()
+            for other in range(count):
+                shares[row, step, other] = math.exp(scores[other] - top)
+            score += scores[tag] - top + (start[tag] if before < 0 else moves[before, tag])
+            before = tag
+        log_probs[row] = score + end[before]
+    add_paths(shares, np.exp(start), np.exp(moves), np.exp(end), lengths, log_z, slopes, pairs)
+    for row in range(len(emissions)):
+        log_probs[row] -= log_z[row]
+        slopes[row, : lengths[row]] *= -1.0
+        pairs[row] *= -1.0
+        for step in range(lengths[row]):
+            slopes[row, step, gold[row, step]] += 1.0
+            if step:
+                pairs[row, gold[row, step - 1], gold[row, step]] += 1.0
+    return True
+
+
+class LogLikelihood(torch.autograd.Function):
+    """See `log_likelihood`."""
 
     @staticmethod
     def forward(
-        ctx: Any, emissions: Tensor, start: Tensor, transitions: Tensor, end: Tensor, lengths: Tensor
+        ctx: Any, emissions: Tensor, start: Tensor, transitions: Tensor, end: Tensor,
+        lengths: Tensor, gold: Tensor,
     ) -> Tensor:  # fmt: skip
         batch, _, count = emissions.shape
+        log_probs = torch.full((batch,), torch.nan, dtype=torch.float64)
+        slopes = torch.zeros(emissions.shape, dtype=torch.float64)
         pairs = torch.zeros(batch, count, count, dtype=torch.float64)
-        log_z, tags = _sums(emissions, Scores(start, transitions, end), lengths, pairs)
-        ctx.save_for_backward(tags, pairs, lengths)
-        return log_z.to(emissions.dtype)
+        scores = (part.detach().double() for part in (emissions, start, transitions, end))
+        given = (*scores, lengths, gold, log_probs, slopes, pairs)
+        if not compare_paths(*(part.numpy() for part in given)):
+            log_probs.fill_(torch.nan)
+        ctx.save_for_backward(slopes, pairs, lengths)
+        return log_probs.to(emissions.dtype)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        tags, pairs, lengths = ctx.saved_tensors
+        slopes, pairs, lengths = ctx.saved_tensors
         wide = grad.double()
-        last = tags[torch.arange(len(tags)), lengths - 1]
+        last = slopes[torch.arange(len(slopes)), lengths - 1]
         grads = (
-            tags * wide[:, None, None],
-            wide @ tags[:, 0],
+            slopes * wide[:, None, None],
+            wide @ slopes[:, 0],
             torch.tensordot(wide, pairs, dims=1),
             wide @ last,
         )
-        return *(part.to(grad.dtype) for part in grads), None
-
-
-def _sums(
-    emissions: Tensor, scores: Scores, lengths: Tensor, pairs: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Log partition and tag probabilities by `add_paths`, float64, which fills `pairs` too."""
-    shares, *others = (part.detach().double().exp() for part in (emissions, *scores))
-    log_z, tags = shares.new_empty(len(shares)), torch.zeros_like(shares)
-    add_paths(*(part.numpy() for part in (shares, *others, lengths, log_z, tags, pairs)))
-    return log_z, tags
+        return *(part.to(grad.dtype) for part in grads), None, None
 
 
 def viterbi(emissions: Tensor, scores: Scores, lengths: Tensor) -> tuple[Tensor, Tensor]:
@@ -178,19 +214,23 @@ def viterbi(emissions: Tensor, scores: Scores, lengths: Tensor) -> tuple[Tensor,
 
 
 def posterior(emissions: Tensor, scores: Scores, lengths: Tensor) -> tuple[Tensor, Tensor]:
-    """As `posterior.posterior`, in double precision, with 0 at padding; arguments as in `log_partition`.
+    """As `posterior.posterior`, in double precision, with 0 at padding; 0 is the highest emission of each step.
 
     Returns:
         marginals, float64 [batch, len, T]; log partition, float64 [batch].
     """
-    log_z, tags = _sums(emissions, scores, lengths, torch.empty(0, 0, 0, dtype=torch.float64))
+    shares, *others = (part.detach().double().exp() for part in (emissions, *scores))
+    log_z, tags = shares.new_empty(len(shares)), torch.zeros_like(shares)
+    no_pairs = shares.new_empty(0, 0, 0)
+    given = (shares, *others, lengths, log_z, tags, no_pairs)
+    add_paths(*(part.numpy() for part in given))
     return tags, log_z
 
 
-def log_partition(emissions: Tensor, scores: Scores, lengths: Tensor) -> Tensor:
-    """Log partition, float [batch], of emissions [batch, len, T], 0 the highest of each step; differentiable once.
+def log_likelihood(emissions: Tensor, scores: Scores, lengths: Tensor, gold: Tensor) -> Tensor:
+    """Log-probability of the paths `gold`, int64 [batch, len], by emissions [batch, len, T]; differentiable once.
 
-    It is not finite where all paths of a row have next to no probability.
+    It is not finite where all paths of a row have next to no probability, or if there is a tag that is none.
     """
-    result: Tensor = LogPartition.apply(emissions, *scores, lengths)
+    result: Tensor = LogLikelihood.apply(emissions, *scores, lengths, gold)
     return result

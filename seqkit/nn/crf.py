@@ -92,9 +92,15 @@ class CRF(nn.Module, MayCompile):
             lengths: Valid steps, int64 [batch].
         """
         emissions, mask = self._checked(emissions, lengths, tags)
-        emissions = _topped_at_zero(emissions)
         scores = self._scores(emissions)
-        log_z = _log_partition(emissions, scores, mask, lengths, self.compiles)
+        if self.compiles and runs_compiled(emissions):
+            from seqkit.nn import compiled_crf  # numba takes a while
+
+            log_probs = compiled_crf.log_likelihood(emissions, scores, lengths, tags)
+            if bool(log_probs.isfinite().all()):  # within the range of probabilities
+                return log_probs
+        emissions = _topped_at_zero(emissions)
+        log_z = _log_partition(emissions, scores, mask, lengths)
         return _score_path(emissions, scores, tags, mask) - log_z
 
     def path_score(self, emissions: Tensor, tags: Tensor, lengths: Tensor) -> Tensor:
@@ -105,7 +111,7 @@ class CRF(nn.Module, MayCompile):
     def log_partition(self, emissions: Tensor, lengths: Tensor) -> Tensor:
         """Log of the summed exp(score) of all paths, float [batch]; differentiable once."""
         emissions, mask = self._checked(emissions, lengths)
-        return _log_partition(emissions, self._scores(emissions), mask, lengths, self.compiles)
+        return _log_partition(emissions, self._scores(emissions), mask, lengths)
 
     def marginals(self, emissions: Tensor, lengths: Tensor) -> Tensor:
         """Probability of each tag at each step given the whole sequence, by forward-backward.
@@ -258,20 +264,12 @@ def _score_path(emissions: Tensor, scores: Scores, tags: Tensor, mask: Tensor) -
     return ends + steps.sum(dim=1) + moves.sum(dim=1)
 
 
-def _log_partition(
-    emissions: Tensor, scores: Scores, mask: Tensor, lengths: Tensor, compiles: bool
-) -> Tensor:
+def _log_partition(emissions: Tensor, scores: Scores, mask: Tensor, lengths: Tensor) -> Tensor:
     """Log partition [batch] from emissions [batch, len, T]; the gradient's share only if wanted."""
     inputs = (emissions.transpose(0, 1), *scores)
     if not (torch.is_grad_enabled() and any(tensor.requires_grad for tensor in inputs)):
         return _sum_paths(forward_scores(*inputs[:3]), scores.end, lengths)
-    if compiles and runs_compiled(emissions):
-        from seqkit.nn import compiled_crf  # numba takes a while
-
-        log_z: Tensor = compiled_crf.log_partition(emissions, scores, lengths)
-        if bool(log_z.isfinite().all()):  # within the range of probabilities
-            return log_z
-    log_z = _LogPartition.apply(*inputs, mask.T, lengths)
+    log_z: Tensor = _LogPartition.apply(*inputs, mask.T, lengths)
     return log_z
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -262,11 +262,9 @@ class Recurrent(nn.RNNBase):
         state: State,
     ) -> tuple[Tensor, State]:
         """A layer by `bptt.py`; `state` is that layer's, [num_directions, batch, hidden_size]."""
-        w_ih, w_hh, b_ih, b_hh = (
-            stack(kind) for kind in zip(*self._weights_of(layer), strict=True)
-        )
+        weights = list(zip(*self._weights_of(layer), strict=True))
         outputs, *final = run_layer(
-            self.mode, inputs, ragged, state, (w_ih, w_hh, b_ih, b_hh), kernels,
+            self.mode, inputs, ragged, state, weights, kernels,
             need_outputs=need_outputs or layer + 1 < self.num_layers,
         )  # fmt: skip
         return outputs, tuple(final)
@@ -358,11 +356,6 @@ class Recurrent(nn.RNNBase):
 
 
 _WEIGHTS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-
-
-def stack(parts: Sequence[Tensor]) -> Tensor:
-    """One tensor a direction as [dirs, ...], without a copy where there is one direction."""
-    return torch.stack(list(parts)) if len(parts) > 1 else parts[0].unsqueeze(0)
 
 
 def walks(kernel: str) -> Mapping[str, Kernel]:

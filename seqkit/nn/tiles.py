@@ -8,7 +8,7 @@ processor.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numba
@@ -158,13 +158,15 @@ add_half_of_4_rows, add_half_of_3_rows, add_half_of_2_rows, add_half_of_row = (
 
 
 @compiled
-def _fill_panels(begin: int, end: int, w: Any, packed: Any) -> None:
+def _fill_panels(begin: int, end: int, weights: Any, packed: Any) -> None:
     """Parts of packed weights: panels, those of one direction after the other's."""
     _, each, size, width = packed.shape
-    along_rows = w.strides[2] > w.strides[1]  # the numbers of a column stand side by side
+    along_rows = (
+        weights[0].strides[1] > weights[0].strides[0]
+    )  # a column's numbers stand side by side
     for part in range(begin, end):
         d, column = part // each, part % each * width
-        panel, given = packed[d, part % each], w[d, :, column : column + width]
+        panel, given = packed[d, part % each], weights[d][:, column : column + width]
         if along_rows:
             for place in range(given.shape[1]):
                 for row in range(size):
@@ -175,14 +177,16 @@ def _fill_panels(begin: int, end: int, w: Any, packed: Any) -> None:
                     panel[row, place] = given[row, place]
 
 
-def panels(w: Any) -> Any:
-    """Weights [dirs, from, to] as tiles read them, [dirs, panels, from, width], zeros behind the last of `to`."""
-    dirs, size, to = w.shape
-    width = BYTES // w.itemsize
+def panels(weights: Sequence[Any]) -> Any:
+    """Weights of each direction [from, to] as tiles read them, [dirs, panels, from, width], zeros behind the last."""
+    weights = tuple(weights)
+    (size, to), kind = weights[0].shape, weights[0].dtype
+    width = BYTES // kind.itemsize
     each = -(-to // width)
-    shape = (dirs, each, size, width)
-    packed = np.empty(shape, w.dtype) if to % width == 0 else np.zeros(shape, w.dtype)
-    shared(lambda begin, end: _fill_panels(begin, end, w, packed), dirs * each, COPY * w.size)
+    shape = (len(weights), each, size, width)
+    packed = np.empty(shape, kind) if to % width == 0 else np.zeros(shape, kind)
+    parts, work = len(weights) * each, COPY * len(weights) * size * to
+    shared(lambda begin, end: _fill_panels(begin, end, weights, packed), parts, work)
     return packed
 
 
@@ -273,11 +277,11 @@ def _fill_outer_products(begin: int, end: int, x: Any, y: Any, result: Any) -> N
                     row[column] = sums[panel - left, column, place]
 
 
-def product(x: Any, w: Any) -> Any:
-    """x [dirs, total, from] times weights [dirs, from, to], [dirs, total, to]."""
+def product(x: Any, weights: Sequence[Any]) -> Any:
+    """x [dirs, total, from] times weights of each direction [from, to], [dirs, total, to]."""
     dirs, total, size = x.shape
-    result = np.zeros((dirs, total, w.shape[2]), x.dtype)
-    packed = panels(w)
+    result = np.zeros((dirs, total, weights[0].shape[1]), x.dtype)
+    packed = panels(weights)
     shared(
         lambda begin, end: _fill_product(begin, end, x, packed, result),
         dirs * -(-total // TOGETHER), result.size * size,

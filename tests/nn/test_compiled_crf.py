@@ -42,7 +42,7 @@ def test_sums_and_gradients_are_those_of_log_sums(
     crf = CRF(tags, allowed=allowed).to(dtype)
     emissions = 3 * torch.randn(6, 9, tags, dtype=dtype)
     lengths = torch.tensor([9, 1, 2, 9, 5, 3])
-    gold = torch.zeros(6, 9, dtype=torch.int64)
+    gold = torch.randint(tags, (6, 9))
     fast, slow = both(monkeypatch, crf, emissions, gold, lengths)
     for one, other in zip(fast, slow, strict=True):
         near = 1e-4 if dtype == torch.float32 else 1e-10
@@ -55,10 +55,19 @@ def test_gradients_are_right() -> None:
     inputs = [torch.randn(4, 5, 3, dtype=torch.float64, requires_grad=True), *crf.parameters()]
     lengths = torch.tensor([5, 1, 4, 2])
 
-    def partition(emissions: Tensor, *_: Tensor) -> Tensor:
-        return crf.log_partition(emissions, lengths)
+    gold = torch.tensor([[0, 1, 1, 2, 0], [2, -100, 9, 0, 0], [1, 0, 2, 1, -1], [2, 2, 0, 0, 0]])
 
-    assert torch.autograd.gradcheck(partition, tuple(inputs))
+    def likelihood(emissions: Tensor, *_: Tensor) -> Tensor:
+        return crf.log_likelihood(emissions, gold, lengths)
+
+    assert torch.autograd.gradcheck(likelihood, tuple(inputs))
+
+
+def test_a_tag_that_is_none_is_refused() -> None:
+    emissions, lengths = torch.zeros(1, 2, 3), torch.tensor([2])
+    for tag in (3, -1):
+        with pytest.raises((IndexError, RuntimeError), match=r"index|bounds|range"):
+            CRF(3).log_likelihood(emissions, torch.tensor([[0, tag]]), lengths)
 
 
 def test_paths_beyond_all_probability_are_summed_by_their_logs(
@@ -68,7 +77,7 @@ def test_paths_beyond_all_probability_are_summed_by_their_logs(
     emissions = torch.tensor([[[0.0, -2000.0], [-2000.0, 0.0]]])  # each tag likes one step only
     lengths, gold = torch.tensor([2]), torch.zeros(1, 2, dtype=torch.int64)
     scores = crf._scores(emissions)
-    assert not compiled_crf.log_partition(emissions, scores, lengths).isfinite().any()
+    assert not compiled_crf.log_likelihood(emissions, scores, lengths, gold).isfinite().any()
     fast, slow = both(monkeypatch, crf, emissions, gold, lengths)
     for one, other in zip(fast, slow, strict=True):
         assert one.isfinite().all() and torch.equal(one, other)
