@@ -13,7 +13,7 @@ import torch
 from seqkit.allocator import keep_memory
 from seqkit.data.batching import make_batches
 from seqkit.errors import SeqkitError
-from seqkit.nn.kernels import start_compiled
+from seqkit.nn.kernels import has_started, start_compiled
 from seqkit.nn.precision import computing_in
 from seqkit.nn.workers import share_out
 from seqkit.pipeline import Pipeline, Scores
@@ -51,28 +51,32 @@ def predict_stream(
     pipeline: Pipeline[Any, Any, Any],
     raws: Iterable[Any],
     how: Execution = Execution(),
+    *,
+    soon: bool = True,
 ) -> Iterator[Prediction]:
-    """Answers in the order of the inputs; only a window of inputs is held at a time.
+    """Answers in the order of the inputs; only a window of inputs is held at a time, of up to `WINDOW` batches.
 
-    The first window is one batch and each is twice the one before, up to `WINDOW` batches, so that first answers come
-    soon. Batches of one input need no like lengths: each is answered before the next input is read.
+    Batches of one input need no like lengths: each is answered before the next input is read.
 
     Args:
         pipeline: Its network is put into evaluation mode.
         raws: Raw inputs, any number.
         how: How they are answered.
+        soon: Whether first answers should come soon: then the first window is one batch and each is twice the one
+            before.
     """
-    for window, failure in _windows(raws, how.batch_size):
+    for window, failure in _windows(raws, how.batch_size, soon):
         yield from predict_window(pipeline, window, how)
         if failure is not None:
             raise failure
 
 
 def _windows(
-    raws: Iterable[Any], batch_size: int
+    raws: Iterable[Any], batch_size: int, soon: bool
 ) -> Iterator[tuple[list[Any], SeqkitError | None]]:
     """Lists of inputs; where reading fails, what was read before comes first, with the error."""
-    size, largest = batch_size, batch_size * (WINDOW if batch_size > 1 else 1)
+    largest = batch_size * (WINDOW if batch_size > 1 else 1)
+    size = batch_size if soon else largest
     window: list[Any] = []
     try:
         for raw in raws:
@@ -110,8 +114,8 @@ def predict_window(
         keep_memory()
     if len(items) >= MANY and device.type == "cpu":
         start_compiled()
-    if how.processes.size == 1 and device.type == "cpu" and torch.get_num_threads() == 1:
-        answers = share_out(answer, batches)  # the other cores have nothing else to do
+    if how.processes.size == 1 and device.type == "cpu" and _may_share():
+        answers = share_out(answer, batches)
     else:
         answers = how.processes.map(answer, batches, Prediction.revive_all)
     by_index = {
@@ -120,6 +124,12 @@ def predict_window(
         for index, answer in zip(indices, found, strict=True)
     }
     return [by_index[index] for index in range(len(raws))]
+
+
+def _may_share() -> bool:
+    """Whether threads may share batches. Torch then has one, whose sums differ from those of several in their last
+    digits: where it has several now, only beside machine code, with which digits are others anyway."""
+    return torch.get_num_threads() == 1 or has_started()
 
 
 def answer_examples(

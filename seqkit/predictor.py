@@ -80,7 +80,7 @@ class Predictor:
             return self._predict_frame(inputs, batch_size)
         if isinstance(inputs, (str, Path)):
             return next(self.stream([inputs], batch_size=batch_size))
-        return list(self.stream(inputs, batch_size=batch_size))
+        return list(self._stream(inputs, batch_size, soon=False))
 
     def stream(
         self, inputs: Iterable[Any], *, batch_size: int = 32, processes: Processes = ALONE
@@ -92,8 +92,14 @@ class Predictor:
             batch_size: Inputs a batch; the answers do not depend on it.
             processes: Those that answer together (`seqkit.processes.join`); each is given all inputs.
         """
+        return self._stream(inputs, batch_size, processes)
+
+    def _stream(
+        self, inputs: Iterable[Any], batch_size: int, processes: Processes = ALONE, *, soon: bool = True
+    ) -> Iterator[Prediction]:  # fmt: skip
+        """As `stream`; `soon` as in `predict_stream`."""
         how = Execution(batch_size, self.device, processes, self.precision)
-        return predict_stream(self.pipeline, map(self.limits.checked, inputs), how)
+        return predict_stream(self.pipeline, map(self.limits.checked, inputs), how, soon=soon)
 
     def evaluate(
         self,
@@ -177,7 +183,7 @@ class Predictor:
             raise DataError(
                 f"DataFrame: no column {column!r}; found {', '.join(map(str, frame.columns))}."
             )
-        answers = list(self.stream(frame[column].tolist(), batch_size=batch_size))
+        answers = list(self._stream(frame[column].tolist(), batch_size, soon=False))
         return frame.assign(
             output=[a.output for a in answers],
             score=[a.score for a in answers],

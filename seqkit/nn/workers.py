@@ -54,12 +54,15 @@ def shared(work: Callable[[int, int], object], parts: int, multiplications: int)
         return
     together = -(-parts // (TURNS * (helpers + 1)))
     spans = [(first, min(first + together, parts)) for first in range(0, parts, together)]
-    _have_taken(lambda span: work(*span), spans, helpers)
+    _have_taken(lambda span: work(*span), spans, helpers, workers() - 1)
 
 
 def share_out(function: Callable[[T], Any], items: Sequence[T]) -> list[Any]:
-    """What the function gives for each item, in order; threads take the items one by one, from the last on."""
-    helpers = _helpers(len(items))
+    """What the function gives for each item, in order; threads take the items one by one, from the last on.
+
+    Torch has one thread in each of them: two of its own would wait for each other in every operation.
+    """
+    helpers, most = _helpers(len(items)), workers() - 1
     if not helpers:
         return [function(item) for item in items]
     results: list[Any] = [None] * len(items)
@@ -67,7 +70,12 @@ def share_out(function: Callable[[T], Any], items: Sequence[T]) -> list[Any]:
     def work(index: int) -> None:
         results[index] = function(items[index])
 
-    _have_taken(work, range(len(items))[::-1], helpers)
+    torch_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        _have_taken(work, range(len(items))[::-1], helpers, most)
+    finally:
+        torch.set_num_threads(torch_threads)
     return results
 
 
@@ -76,10 +84,10 @@ def _helpers(parts: int) -> int:
     return 0 if hasattr(_sharing, "now") else max(0, min(workers(), parts) - 1)
 
 
-def _have_taken(work: Callable[[T], object], parts: Sequence[T], helpers: int) -> None:
-    """Has all parts done by this thread and so many helpers: whoever is free takes the next one."""
+def _have_taken(work: Callable[[T], object], parts: Sequence[T], helpers: int, most: int) -> None:
+    """Has all parts done by this thread and so many helpers, `most` at any time: who is free takes the next one."""
     left = iter(parts)
-    pool = _pool(os.getpid(), workers() - 1, torch.get_num_threads())
+    pool = _pool(os.getpid(), most, torch.get_num_threads())
     others = [pool.submit(_take, work, left) for _ in range(helpers)]
     try:
         _take(work, left)
@@ -101,7 +109,7 @@ def _take(work: Callable[[T], object], left: Iterator[T]) -> None:
             pass
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=2)
 def _pool(process: int, helpers: int, torch_threads: int) -> ThreadPoolExecutor:
     """The helpers of a process, which one that it has forked has not. Each asks once how many threads torch has: else
     torch would take all cores for what it does there."""
