@@ -15,7 +15,7 @@ from seqkit.data.batching import make_batches
 from seqkit.errors import SeqkitError
 from seqkit.nn.kernels import has_started, start_compiled
 from seqkit.nn.precision import computing_in
-from seqkit.nn.workers import share_out
+from seqkit.nn.workers import share_out, workers
 from seqkit.pipeline import Pipeline, Scores
 from seqkit.prediction import Prediction
 from seqkit.processes import ALONE, Processes
@@ -114,7 +114,7 @@ def predict_window(
         keep_memory()
     if len(items) >= MANY and device.type == "cpu":
         start_compiled()
-    if how.processes.size == 1 and device.type == "cpu" and _may_share():
+    if how.processes.size == 1 and device.type == "cpu" and _may_share(len(batches)):
         answers = share_out(answer, batches)
     else:
         answers = how.processes.map(answer, batches, Prediction.revive_all)
@@ -126,10 +126,10 @@ def predict_window(
     return [by_index[index] for index in range(len(raws))]
 
 
-def _may_share() -> bool:
-    """Whether threads may share batches. Torch then has one, whose sums differ from those of several in their last
-    digits: where it has several now, only beside machine code, with which digits are others anyway."""
-    return torch.get_num_threads() == 1 or has_started()
+def _may_share(batches: int) -> bool:
+    """Whether threads may share so many batches. Torch then has one thread, whose sums differ from those of several in
+    their last digits: where it has several now, only beside machine code, with which the digits are others anyway."""
+    return torch.get_num_threads() == 1 or (has_started() and batches >= workers())
 
 
 def answer_examples(

@@ -97,6 +97,28 @@ def test_batches_are_answered_side_by_side_with_the_same_answers(
 
 
 @pytest.mark.usefixtures("two_workers")
+@pytest.mark.parametrize(
+    ("started", "raws", "wanted"), [(True, 40, {1}), (False, 40, {2}), (True, 4, {2})]
+)
+def test_torch_has_one_thread_a_batch_where_machine_code_runs_beside_it(
+    started: bool, raws: int, wanted: set[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.set_num_threads(2)
+    counts: set[int] = set()
+    answer = PIPELINE.predict
+
+    def watched(*given: Any) -> Any:
+        counts.add(torch.get_num_threads())
+        return answer(*given)
+
+    monkeypatch.setattr(predicting, "has_started", lambda: started)
+    monkeypatch.setattr(PIPELINE, "predict", watched)
+    predict_window(PIPELINE, ["ab"] * raws, Execution(4))
+    assert counts == wanted
+    assert torch.get_num_threads() == 2
+
+
+@pytest.mark.usefixtures("two_workers")
 def test_an_error_of_a_batch_is_raised_whoever_answers_it(monkeypatch: pytest.MonkeyPatch) -> None:
     both = threading.Barrier(2, timeout=10)
     caller = threading.current_thread()
@@ -133,6 +155,12 @@ def test_inputs_without_end_are_answered_in_windows_that_grow_up_to_a_limit() ->
             assert inputs.read == 2
         ahead.add(inputs.read - number)
     assert max(ahead) == WINDOW * 2 - 1
+
+
+def test_a_whole_window_is_read_where_nobody_waits_for_first_answers() -> None:
+    inputs = Endless()
+    next(predict_stream(PIPELINE, inputs, Execution(2), soon=False))
+    assert inputs.read == WINDOW * 2
 
 
 def test_batches_of_one_are_answered_as_they_come() -> None:

@@ -6,6 +6,7 @@ import math
 import sys
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -272,8 +273,10 @@ def test_machine_code_squashes_to_the_last_digits_and_keeps_what_is_no_number() 
 
     for value in (0.0, 1e-9, -0.3, 1.0, -7.5, 25.0, -1e30, math.inf):
         assert tanh(value) == pytest.approx(math.tanh(value), rel=1e-14)
+    for value in np.linspace(-12, 12, 9_999, dtype=np.float32):
+        assert tanh(value) == pytest.approx(math.tanh(value), rel=5e-7) and abs(tanh(value)) <= 1
     assert sigmoid(-3.0) == pytest.approx(1 / (1 + math.exp(3)), rel=1e-14)
-    assert math.isnan(tanh(math.nan))
+    assert math.isnan(tanh(math.nan)) and math.isnan(tanh(np.float32(math.nan)))
 
 
 @needs_numba
