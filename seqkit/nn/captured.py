@@ -84,7 +84,7 @@ class Captured:
             return None
         if torch.is_autocast_enabled(self.device.type):
             return None  # the casts that it remembers are not those of a recording
-        shape = _rounded_up(*state.mask.shape)
+        shape = _rounded_up(len(state.owners), state.mask.size(1))
         if shape not in self._recordings:
             self._seen[shape] = self._seen.get(shape, 0) + 1
             if self._seen[shape] <= SEEN:
@@ -141,7 +141,7 @@ class Recording:
         self, tokens: Tensor, state: RecurrentState
     ) -> tuple[Tensor, RecurrentState, Tensor | None]:
         """One step of as many rows as `tokens` has, int64 [rows]."""
-        rows, length = state.mask.shape
+        rows, length = len(state.owners), state.mask.size(1)
         self._fill(tokens, state)
         self.replay()
         hidden = tuple(part[:, :rows].clone() for part in self.after.hidden)
@@ -151,7 +151,7 @@ class Recording:
 
     def _fill(self, tokens: Tensor, state: RecurrentState) -> None:
         """Puts the inputs of a step in their places; the memory only where it is another one."""
-        rows, length = state.mask.shape
+        rows, length = len(state.owners), state.mask.size(1)
         self.tokens[:rows].copy_(tokens)
         self.state.feed[:rows].copy_(state.feed)
         for room, part in zip(self.state.hidden, state.hidden, strict=True):
@@ -159,10 +159,14 @@ class Recording:
         if state.memory is self._memory:
             return
         self._memory = state.memory
-        self.state.memory[:rows, :length].copy_(state.memory)
-        self.state.keys[:rows, :length].copy_(state.keys)
+        memory, keys, mask = (
+            part.repeat_interleave(state.width, dim=0) if state.width > 1 else part
+            for part in (state.memory, state.keys, state.mask)
+        )
+        self.state.memory[:rows, :length].copy_(memory)
+        self.state.keys[:rows, :length].copy_(keys)
         self.state.mask[:rows].zero_()
-        self.state.mask[:rows, :length].copy_(state.mask)
+        self.state.mask[:rows, :length].copy_(mask)
 
 
 def _rounded_up(rows: int, length: int) -> tuple[int, int]:

@@ -19,9 +19,11 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import linear
 
 from seqkit.nn import tiles
 from seqkit.nn.bptt import Entering, Kernel, Trace, Weights
+from seqkit.nn.cells import State
 from seqkit.nn.tiles import add_product, compiled, panels
 from seqkit.nn.workers import shared
 
@@ -247,6 +249,21 @@ def gru_forward(
 
 
 @compiled
+def gru_close(sums: Any, products: Any, old: Any, new: Any) -> None:
+    """Fills a GRU's next states [rows, size] by the input's and the recurrent sums of a step, each [rows, 3 * size]."""
+    for row in range(len(new)):
+        gate, product, state, before = sums[row], products[row], new[row], old[row]
+        r, z, n = thirds(gate)
+        candidate = product[2 * len(r) :]
+        for j in range(2 * len(r)):
+            gate[j] = sigmoid(gate[j] + product[j])
+        for j in range(len(n)):
+            n[j] = tanh(n[j] + r[j] * candidate[j])
+        for j in range(len(n)):
+            state[j] = n[j] + z[j] * (before[j] - n[j])
+
+
+@compiled
 def gru_backward(
     begin: int, end: int, places: Any, w: Any,
     states: Any, gates: Any, extra: Any, outer: Any, grads: Any, entering: Any,
@@ -273,6 +290,20 @@ def gru_backward(
                 into[j] += state[j] * z[j]
             entering[d, place + row, : 2 * size] = grad[: 2 * size]
         add_product(grads[d, place : place + rows], w[d], outer[d, before : before + rows])
+
+
+def gru_step(
+    inputs: Tensor, before: State, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor, b_hh: Tensor
+) -> State:
+    """As `cells.gru_step`, without gradients."""
+    (old,) = before
+    sums, products, new = (
+        linear(inputs, w_ih, b_ih),
+        linear(old, w_hh, b_hh),
+        old.new_empty(old.shape),
+    )
+    gru_close(*(part.detach().numpy() for part in (sums, products, old, new)))
+    return (new,)
 
 
 def _take(walk: Callable[..., None], trace: Trace, depth: int, *given: Any) -> None:

@@ -20,6 +20,7 @@ from seqkit.nn.dropout import Dropout
 from seqkit.nn.embedding import TokenEmbedding
 from seqkit.nn.encoder import Encoded
 from seqkit.nn.initialisation import initialise_transformer
+from seqkit.nn.kernels import MayCompile, answers_compiled
 from seqkit.nn.recurrent import Recurrent
 from seqkit.nn.transformer import Positions
 
@@ -73,11 +74,12 @@ class RecurrentState:
     """A recurrent decoder between two steps, one row a hypothesis.
 
     Attributes:
-        memory, keys, mask: The encoder's outputs, what queries are matched with, and where they are real.
+        memory, keys, mask: The encoder's outputs, what queries are matched with, and where they are real; a row of
+            them for each `width` hypotheses.
         hidden: State of the layers, each float [num_layers, rows, hidden_size].
         feed: Features of the step before, float [rows, feature_size]; used by input feeding.
         owners: Row of the encoded batch that each row belongs to, int64 [rows].
-        width: So many rows side by side have the same memory (1: nobody has looked).
+        width: So many hypotheses side by side have the same memory (1: nobody has looked).
     """
 
     memory: Tensor
@@ -96,8 +98,9 @@ class RecurrentState:
         owners = self.owners.index_select(0, rows)
         memory, keys, mask, width = self.memory, self.keys, self.mask, self.width
         if not torch.equal(owners, self.owners):
-            memory, keys, mask = (part.index_select(0, rows) for part in (memory, keys, mask))
             width = _width(owners)
+            sources = rows[::width].div(self.width, rounding_mode="floor")
+            memory, keys, mask = (part.index_select(0, sources) for part in (memory, keys, mask))
         hidden = tuple(part.index_select(1, rows) for part in self.hidden)
         feed = self.feed.index_select(0, rows)
         return RecurrentState(memory, keys, mask, hidden, feed, owners, width)
@@ -115,7 +118,7 @@ def _width(owners: Tensor) -> int:
     return width if bool(alike.all()) else 1
 
 
-class RecurrentDecoder(nn.Module):
+class RecurrentDecoder(nn.Module, MayCompile):
     """A recurrent language model that starts from the encoder's state and may attend to its outputs.
 
     After Luong et al. 2015 (https://arxiv.org/abs/1508.04025): the state queries the memory, and state and
@@ -273,8 +276,7 @@ class RecurrentDecoder(nn.Module):
         # The queries of rows that share a memory stand together, so that it is read once for all of them.
         sources = len(outputs) // state.width
         queries = outputs.reshape(sources, state.width, *outputs.shape[1:]).flatten(1, -2)
-        shared = (part[:: state.width] for part in (state.keys, state.memory, state.mask))
-        context, weights = self.attention(queries, *shared)
+        context, weights = self.attention(queries, state.keys, state.memory, state.mask)
         steps = outputs.shape[:-1]
         return context.view(*steps, context.size(-1)), weights.view(*steps, weights.size(-1))
 
@@ -282,8 +284,17 @@ class RecurrentDecoder(nn.Module):
         """What the vocabulary projection sees: the outputs, and what else there is to see."""
         parts = [outputs] if context is None else [outputs, context]
         parts += [vectors] if self.deep_output else []
-        features: Tensor = self.dropout(torch.tanh(self.combine(torch.cat(parts, dim=-1))))
+        features: Tensor = self.dropout(self._tanh(self.combine(torch.cat(parts, dim=-1))))
         return features
+
+    def _tanh(self, sums: Tensor) -> Tensor:
+        """The tanh of float [..., size], which nobody else needs."""
+        if not (self.compiles and answers_compiled(sums)):
+            return torch.tanh(sums)
+        from seqkit.nn import compiled  # numba takes a while
+
+        compiled.squash(sums.numpy())
+        return sums
 
 
 @dataclass(frozen=True)

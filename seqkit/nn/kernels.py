@@ -114,6 +114,12 @@ def runs_compiled(tensor: Tensor) -> bool:
     return compiles_for(tensor) and (has_numba() if torch.is_grad_enabled() else has_started())
 
 
+def answers_compiled(tensor: Tensor) -> bool:
+    """Whether machine code takes such tensors in answers: then neither gradients nor fewer bits are asked for."""
+    learns = torch.is_grad_enabled() or torch.is_autocast_enabled("cpu")
+    return not learns and runs_compiled(tensor)
+
+
 def compiles_for(tensor: Tensor) -> bool:
     """Whether machine code can run on such tensors: they are where numpy is, which knows their numbers."""
     return tensor.device.type == "cpu" and tensor.dtype in (torch.float32, torch.float64)

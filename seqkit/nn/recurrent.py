@@ -18,6 +18,7 @@ from seqkit.nn.held import Held, run_held
 from seqkit.nn.initialisation import initialise_recurrent
 from seqkit.nn.kernels import (
     MayCompile,
+    answers_compiled,
     check_kernel,
     compiles_for,
     exact,
@@ -145,7 +146,7 @@ class Recurrent(nn.RNNBase):
         for layer in range(self.num_layers):
             before = tuple(part[layer] for part in state)
             w_ih, w_hh, b_ih, b_hh = (getattr(self, f"{name}_l{layer}") for name in _WEIGHTS)
-            after = self.cell.step(inputs, before, w_ih, w_hh, b_ih, b_hh)
+            after = self._cell_step(inputs)(inputs, before, w_ih, w_hh, b_ih, b_hh)
             if self.observer is not None:
                 real = torch.ones(len(inputs), dtype=torch.bool, device=inputs.device)
                 weights = (w_ih, w_hh, b_ih, b_hh)
@@ -157,6 +158,15 @@ class Recurrent(nn.RNNBase):
             if layer + 1 < self.num_layers:
                 inputs = self.between(inputs.unsqueeze(1)).squeeze(1)
         return inputs, tuple(torch.stack(layers) for layers in zip(*parts, strict=True))
+
+    def _cell_step(self, inputs: Tensor) -> Callable[..., State]:
+        """What takes a layer one step on."""
+        compiles = self.kernel in ("auto", "compiled") and answers_compiled(inputs)
+        if not (compiles and self.cell.name == "gru"):
+            return self.cell.step
+        from seqkit.nn import compiled  # numba takes a while
+
+        return compiled.gru_step
 
     def zero_state(self, batch: int, like: Tensor) -> State:
         """The state before any step: zeros in the dtype and on the device of `like`."""

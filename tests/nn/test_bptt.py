@@ -268,6 +268,30 @@ def test_machine_code_gives_the_same_numbers_each_time_and_whatever_rows_stand_b
 
 
 @needs_numba
+@pytest.mark.parametrize("cell", CELLS)
+def test_a_step_of_an_answer_is_that_of_training(
+    cell: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from seqkit.nn import compiled
+
+    calls: list[Tensor] = []
+    step = compiled.gru_step
+    monkeypatch.setattr(compiled, "gru_step", lambda *given: calls.append(given[0]) or step(*given))
+    layer, inputs = Recurrent(cell, 4, 9, num_layers=2), torch.randn(7, 4)
+    state = tuple(torch.randn(2, 7, 9) for _ in range(layer.cell.num_states))
+    wanted = layer.step(inputs, state)
+    assert not calls
+    with torch.no_grad():
+        torch.testing.assert_close(layer.step(inputs, state), wanted)
+        assert len(calls) == (2 if cell == "gru" else 0)
+        layer.kernel = "own"
+        layer.step(inputs, state)
+        with torch.autocast("cpu"):
+            layer.step(inputs, state)
+    assert len(calls) == (2 if cell == "gru" else 0)
+
+
+@needs_numba
 def test_machine_code_squashes_to_the_last_digits_and_keeps_what_is_no_number() -> None:
     from seqkit.nn.compiled import sigmoid, tanh
 

@@ -109,8 +109,9 @@ def test_where_recording_fails_steps_are_made_as_usual() -> None:
     model = decoder("gru")
     recorded = Captured(model, CPU, fails)
     state, tokens = model.start(encoded("gru")), torch.tensor([2, 2, 2])
-    for _ in range(SEEN + 2):
-        assert torch.equal(recorded.step(tokens, state)[0], model.step(tokens, state)[0])
+    with torch.no_grad():
+        for _ in range(SEEN + 2):
+            assert torch.equal(recorded.step(tokens, state)[0], model.step(tokens, state)[0])
     assert recorded.failed
 
 

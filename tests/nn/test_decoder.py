@@ -13,6 +13,8 @@ from seqkit.errors import ConfigError
 from seqkit.nn import CELLS, Encoded, RecurrentDecoder, TokenEmbedding, TransformerDecoder
 from seqkit.nn.attention import KINDS
 from seqkit.nn.build import build_decoder
+from seqkit.nn.dropout import Dropout
+from seqkit.nn.kernels import has_numba, start_compiled
 from seqkit.nn.masks import lengths_to_mask
 
 VOCAB, EMB, HIDDEN, MEMORY = 11, 6, 8, 10
@@ -100,6 +102,22 @@ def test_attention_sums_to_1_over_real_steps(kind: str) -> None:
         assert weights is not None
         torch.testing.assert_close(weights.sum(dim=-1), torch.ones(3))
         assert (weights[~source.mask] == 0).all()
+
+
+@pytest.mark.skipif(not has_numba(), reason="the extra `compiled` is not installed")
+@pytest.mark.parametrize("training", [False, True])
+def test_answers_by_machine_code_are_those_of_training(training: bool) -> None:
+    start_compiled()
+    model = decoder("gru").train(training)
+    for part in model.modules():
+        if isinstance(part, Dropout):
+            part.compiles = False  # the same masks with gradients and without
+    torch.manual_seed(1)
+    wanted, _, _ = model.step(TOKENS[:, 0], model.start(encoded("gru")))
+    torch.manual_seed(1)
+    with torch.no_grad():
+        found, _, _ = model.step(TOKENS[:, 0], model.start(encoded("gru")))
+    torch.testing.assert_close(found, wanted)
 
 
 @pytest.mark.parametrize("core", CORES)
