@@ -297,11 +297,8 @@ def gru_step(
 ) -> State:
     """As `cells.gru_step`, without gradients."""
     (old,) = before
-    sums, products, new = (
-        linear(inputs, w_ih, b_ih),
-        linear(old, w_hh, b_hh),
-        old.new_empty(old.shape),
-    )
+    sums, products = linear(inputs, w_ih, b_ih), linear(old, w_hh, b_hh)
+    new = old.new_empty(old.shape)
     gru_close(*(part.detach().numpy() for part in (sums, products, old, new)))
     return (new,)
 

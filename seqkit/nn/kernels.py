@@ -115,9 +115,9 @@ def runs_compiled(tensor: Tensor) -> bool:
 
 
 def answers_compiled(tensor: Tensor) -> bool:
-    """Whether machine code takes such tensors in answers: then neither gradients nor fewer bits are asked for."""
-    learns = torch.is_grad_enabled() or torch.is_autocast_enabled("cpu")
-    return not learns and runs_compiled(tensor)
+    """Whether machine code takes such tensors now, and neither gradients nor fewer bits are asked for."""
+    plain = not (torch.is_grad_enabled() or torch.is_autocast_enabled("cpu"))
+    return plain and runs_compiled(tensor)
 
 
 def compiles_for(tensor: Tensor) -> bool:

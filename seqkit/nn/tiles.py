@@ -161,9 +161,8 @@ add_half_of_4_rows, add_half_of_3_rows, add_half_of_2_rows, add_half_of_row = (
 def _fill_panels(begin: int, end: int, weights: Any, packed: Any) -> None:
     """Parts of packed weights: panels, those of one direction after the other's."""
     _, each, size, width = packed.shape
-    along_rows = (
-        weights[0].strides[1] > weights[0].strides[0]
-    )  # a column's numbers stand side by side
+    row_step, column_step = weights[0].strides
+    along_rows = column_step > row_step  # the numbers of a column stand side by side
     for part in range(begin, end):
         d, column = part // each, part % each * width
         panel, given = packed[d, part % each], weights[d][:, column : column + width]

@@ -55,7 +55,8 @@ def difference(one: Path, other: Path) -> float:
     ("options", "size"),
     [
         ({}, 3),
-        ({"batch_size": 13}, 2),  # the last batch is one text: a process has none
+        # The last batch is one text: a process has none. Adam makes much of what rounding leaves of a gradient of 0.
+        ({"batch_size": 13, "optimizer": "sgd", "lr": 0.1}, 2),
         ({"accumulate": 2, "ema": 0.9, "average_last": 2}, 2),
         ({"adversarial": 1.0, "optimizer": "sgd", "momentum": 0.9, "lr": 0.1}, 2),
     ],
