@@ -221,6 +221,21 @@ def lstm_backward(
 
 
 @compiled
+def gru_close(sums: Any, products: Any, old: Any, new: Any) -> None:
+    """Fills a GRU's next states [rows, size] by the input's and the recurrent sums of a step, each [rows, 3 * size]."""
+    for row in range(len(new)):
+        gate, product, state, before = sums[row], products[row], new[row], old[row]
+        r, z, n = thirds(gate)
+        candidate = product[2 * len(r) :]
+        for j in range(2 * len(r)):
+            gate[j] = sigmoid(gate[j] + product[j])
+        for j in range(len(n)):
+            n[j] = tanh(n[j] + r[j] * candidate[j])
+        for j in range(len(n)):
+            state[j] = n[j] + z[j] * (before[j] - n[j])
+
+
+@compiled
 def gru_forward(
     begin: int, end: int, places: Any, x: Any, w_x: Any, bias: Any, w: Any, bias_h: Any,
     states: Any, gates: Any, extra: Any,
@@ -234,33 +249,9 @@ def gru_forward(
         add_product(x[d, at - batch : at - batch + rows], w_x[d], sums)
         products[:rows] = bias_h[d]
         add_product(states[d, before : before + rows], w[d], products[:rows])
-        for row in range(rows):
-            gate, product = gates[d, at - batch + row], products[row]
-            r, z, n = thirds(gate)
-            recurrent = extra[d, at - batch + row]
-            old, state = states[d, before + row], states[d, at + row]
-            for j in range(2 * size):
-                gate[j] = sigmoid(gate[j] + product[j])
-            recurrent[:] = product[2 * size :]
-            for j in range(size):
-                n[j] = tanh(n[j] + r[j] * recurrent[j])
-            for j in range(size):
-                state[j] = n[j] + z[j] * (old[j] - n[j])
-
-
-@compiled
-def gru_close(sums: Any, products: Any, old: Any, new: Any) -> None:
-    """Fills a GRU's next states [rows, size] by the input's and the recurrent sums of a step, each [rows, 3 * size]."""
-    for row in range(len(new)):
-        gate, product, state, before = sums[row], products[row], new[row], old[row]
-        r, z, n = thirds(gate)
-        candidate = product[2 * len(r) :]
-        for j in range(2 * len(r)):
-            gate[j] = sigmoid(gate[j] + product[j])
-        for j in range(len(n)):
-            n[j] = tanh(n[j] + r[j] * candidate[j])
-        for j in range(len(n)):
-            state[j] = n[j] + z[j] * (before[j] - n[j])
+        extra[d, at - batch : at - batch + rows] = products[:rows, 2 * size :]
+        old, new = states[d, before : before + rows], states[d, at : at + rows]
+        gru_close(sums, products[:rows], old, new)
 
 
 @compiled

@@ -63,8 +63,8 @@ def compiled(function: Callable[..., Any]) -> Any:
         return numba.njit(function, **OPTIONS)
 
 
-def tile(rows: int, halves: int = 2) -> Any:
-    """What adds to `rows` rows of sums the product of as many rows and a panel, or its first half, in machine code.
+def tile(rows: int) -> Any:
+    """What adds to `rows` rows of sums, as wide as a tile, the product of as many rows and a panel, in machine code.
 
     It takes the addresses of rows [rows, size], panel [size, width] and sums [rows, width]; bytes from number to number
     and from row to row of the first, from row to row of the others; the size, and any number of the kind.
@@ -77,7 +77,7 @@ def tile(rows: int, halves: int = 2) -> Any:
     ) -> Any:  # fmt: skip
         def emit(context: Any, builder: Any, _: Any, given: Any) -> Any:
             real = context.get_value_type(like)
-            _emit_tile(builder, rows, halves, real, context.get_abi_sizeof(real), *given[:-1])
+            _emit_tile(builder, rows, real, context.get_abi_sizeof(real), *given[:-1])
             return context.get_dummy_value()
 
         kinds = (x, panel, out, x_along, x_down, panel_down, out_down, size, like)
@@ -87,12 +87,12 @@ def tile(rows: int, halves: int = 2) -> Any:
 
 
 def _emit_tile(
-    builder: Any, rows: int, halves: int, real: Any, width: int, x: Any, panel: Any, out: Any,
+    builder: Any, rows: int, real: Any, width: int, x: Any, panel: Any, out: Any,
     x_along: Any, x_down: Any, panel_down: Any, out_down: Any, size: Any,
 ) -> None:  # fmt: skip
     """Writes a tile: the sums are read, grow in a loop over the panel's rows, and are written back."""
     vector = ir.VectorType(real, BYTES // width // 2)
-    whole, half, sides = ir.IntType(64), BYTES // 2, range(halves)
+    whole, half = ir.IntType(64), BYTES // 2
 
     def number(value: int) -> Any:
         return ir.Constant(whole, value)
@@ -108,7 +108,7 @@ def _emit_tile(
     row_starts = [builder.mul(out_down, number(row)) for row in range(rows)]
     places = [
         address(out, builder.add(start, number(side * half)), vector)
-        for start in row_starts for side in sides
+        for start in row_starts for side in (0, 1)
     ]  # fmt: skip
     first = [read(place) for place in places]
     before, loop = builder.block, builder.append_basic_block("products")
@@ -119,15 +119,16 @@ def _emit_tile(
     step, *sums = [builder.phi(kind) for kind in (whole, *(vector for _ in places))]
     weights_at = builder.mul(step, panel_down)
     weights = [
-        read(address(panel, builder.add(weights_at, number(side * half)), vector)) for side in sides
+        read(address(panel, builder.add(weights_at, number(side * half)), vector))
+        for side in (0, 1)
     ]
     grown = []
     for row in range(rows):
         place = builder.add(builder.mul(x_down, number(row)), builder.mul(step, x_along))
         value = _spread(builder, read(address(x, place, real)), vector)
-        for side in sides:
+        for side in (0, 1):
             product = builder.fmul(value, weights[side], flags=["contract"])
-            grown.append(builder.fadd(product, sums[halves * row + side], flags=["contract"]))
+            grown.append(builder.fadd(product, sums[2 * row + side], flags=["contract"]))
     further = builder.add(step, number(1))
     for phi, start, end in zip([step, *sums], [number(0), *first], [further, *grown], strict=True):
         phi.add_incoming(start, before)
@@ -151,10 +152,7 @@ def _spread(builder: Any, value: Any, vector: Any) -> Any:
     return builder.shuffle_vector(one, empty, nowhere)
 
 
-add_4_rows, add_3_rows, add_2_rows, add_row = (tile(rows) for rows in (4, 3, 2, 1))
-add_half_of_4_rows, add_half_of_3_rows, add_half_of_2_rows, add_half_of_row = (
-    tile(rows, 1) for rows in (4, 3, 2, 1)
-)
+add_rows, add_row = tile(ROWS), tile(1)
 
 
 @compiled
@@ -196,42 +194,29 @@ def add_product(x: Any, packed: Any, out: Any) -> None:
     full = to // width
     for p in range(full):
         _add_panel(x, packed[p], out[:, p * width : (p + 1) * width])
-    left = to - full * width
-    if left:
-        edge = np.zeros((len(out), width // 2 if left <= width // 2 else width), out.dtype)
-        edge[:, :left] = out[:, full * width :]
+    if full < len(packed):
+        edge = np.zeros((len(out), width), out.dtype)
+        edge[:, : to - full * width] = out[:, full * width :]
         _add_panel(x, packed[full], edge)
-        out[:, full * width :] = edge[:, :left]
+        out[:, full * width :] = edge[:, : to - full * width]
 
 
 @compiled
 def _add_panel(x: Any, panel: Any, out: Any) -> None:
-    """Adds x [rows, from] times [from, width] to out [rows, width], or what concerns its first half."""
+    """Adds x [rows, from] times [from, width] to out [rows, width]."""
     rows, size = x.shape
-    half = out.shape[1] < panel.shape[1]
+    x_at, panel_at, out_at = x.ctypes.data, panel.ctypes.data, out.ctypes.data
     down, along = x.strides
     panel_down, out_down, zero = panel.strides[0], out.strides[0], out.dtype.type(0)
-    for row in range(0, rows, ROWS):
-        x_at, out_at = x.ctypes.data + row * down, out.ctypes.data + row * out_down
-        given = (x_at, panel.ctypes.data, out_at, along, down, panel_down, out_down, size, zero)
-        left = rows - row
-        if half:
-            if left >= ROWS:
-                add_half_of_4_rows(*given)
-            elif left == 3:
-                add_half_of_3_rows(*given)
-            elif left == 2:
-                add_half_of_2_rows(*given)
-            else:
-                add_half_of_row(*given)
-        elif left >= ROWS:
-            add_4_rows(*given)
-        elif left == 3:
-            add_3_rows(*given)
-        elif left == 2:
-            add_2_rows(*given)
-        else:
-            add_row(*given)
+    whole = rows - rows % ROWS
+    for row in range(0, whole, ROWS):
+        add_rows(
+            x_at + row * down, panel_at, out_at + row * out_down, along, down, panel_down, out_down, size, zero
+        )  # fmt: skip
+    for row in range(whole, rows):
+        add_row(
+            x_at + row * down, panel_at, out_at + row * out_down, along, down, panel_down, out_down, size, zero
+        )  # fmt: skip
 
 
 @compiled
