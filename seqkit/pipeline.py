@@ -138,6 +138,11 @@ class Pipeline(ABC, Generic[ExampleT, ItemT, BatchT]):
     def loss(self, batch: BatchT) -> tuple[Tensor, Tensor]:
         """(sum of the loss in nats, number of units it is summed over) of a batch."""
 
+    def prepare_answers(self, items: Sequence[ItemT]) -> Sequence[ItemT]:
+        """The items that several batches are about to answer, with what they have in common computed once; the default
+        leaves it to each batch."""
+        return items
+
     @abstractmethod
     def predict(self, items: Sequence[ItemT], batch: BatchT) -> list[Prediction]:
         """Answers to the batch that `items` were collated into, `input` still to be filled in.

@@ -100,9 +100,8 @@ def predict_window(
     """Answers to a list of inputs, in its order; inputs of like length share a batch."""
     pipeline.model.eval()
     device = how.device or device_of(pipeline)
-    items = [pipeline.encode_input(raw) for raw in raws]
+    items: Sequence[Any] = [pipeline.encode_input(raw) for raw in raws]
 
-    @torch.inference_mode()  # in the thread that answers
     def answer(indices: Sequence[int]) -> list[Prediction]:
         chosen = [items[i] for i in indices]
         batch = pipeline.collate(chosen).to(device)
@@ -114,6 +113,9 @@ def predict_window(
         keep_memory()
     if len(items) >= MANY and device.type == "cpu":
         start_compiled()
+    if len(batches) > 1 and device.type == "cpu" and has_started():
+        with computing_in(how.precision, device):
+            items = pipeline.prepare_answers(items)
     if how.processes.size == 1 and device.type == "cpu" and _may_share(len(batches)):
         answers = share_out(answer, batches)
     else:

@@ -19,7 +19,10 @@ def _one_thread() -> None:
     """Small networks are fastest on one thread, whatever a test before has set."""
     import torch
 
+    from seqkit.nn.workers import set_workers
+
     torch.set_num_threads(1)
+    set_workers(0)
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -81,11 +81,27 @@ class Entering:
         rows: Inputs, float [dirs, total, size].
         weight: `weight_ih` of each direction, float [gates * hidden, size].
         bias: What is added to the products, float [dirs, gates * hidden].
+        known: Sums of products and bias that stand for inputs, float [dirs, n, gates * hidden], or nothing.
+        which: Which of those enter, int64 [dirs, total]; or nothing, then inputs do.
     """
 
     rows: Tensor
     weight: Weights
     bias: Tensor
+    known: Tensor
+    which: Tensor
+
+
+class KnownInputs(NamedTuple):
+    """Inputs that come again and again, for answers.
+
+    Attributes:
+        sums: What each brings to a layer's gates, its products and the bias, float [dirs, n, gates * hidden].
+        rows: Which of them stands at each step, int64 [batch, len].
+    """
+
+    sums: Tensor
+    rows: Tensor
 
 
 Walk = Callable[[Trace, Entering, Weights, Tensor], None]
@@ -138,6 +154,7 @@ def run_layer(
     kernels: Mapping[str, Kernel] | None = None,
     *,
     need_outputs: bool = True,
+    known: KnownInputs | None = None,
 ) -> tuple[Tensor, ...]:
     """One recurrent layer in one or both directions.
 
@@ -150,6 +167,7 @@ def run_layer(
             both biases [gates * hidden]; kind by kind.
         kernels: Who walks, by mode; None is `BY_MODE`.
         need_outputs: Whether anybody reads the outputs.
+        known: The inputs again, for `compiled.py`; no gradients then.
 
     Returns:
         Outputs, float [batch, len, dirs * hidden], 0 at padding, or of width 0 if they are not needed; final hidden
@@ -159,7 +177,7 @@ def run_layer(
     full = (part.to(dtype) for part in (inputs, *start, *chain.from_iterable(weights)))
     kernel = (kernels or BY_MODE)[mode]
     with exact(inputs.device):  # small errors add up over the steps
-        result: tuple[Tensor, ...] = _Layer.apply(kernel, mode, ragged, need_outputs, *full)
+        result: tuple[Tensor, ...] = _Layer.apply(kernel, mode, ragged, need_outputs, known, *full)
     return result
 
 
@@ -168,24 +186,23 @@ class _Layer(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, kernel: Kernel, mode: str, ragged: Ragged, need_outputs: bool, inputs: Tensor, *given: Tensor
+        ctx: Any, kernel: Kernel, mode: str, ragged: Ragged, need_outputs: bool, known: KnownInputs | None,
+        inputs: Tensor, *given: Tensor,
     ) -> tuple[Tensor, ...]:  # fmt: skip
         ctx.set_materialize_grads(False)
         start, (w_ih, w_hh, *biases) = _by_kind(given, kernel)
         dirs, hidden = len(w_hh), w_hh[0].size(1)
         b_ih, b_hh = map(stack, biases)
         total = len(ragged.previous)
-        flat = inputs.flatten(0, 1)
-        ordered = ragged.gather([flat] * dirs, flat.new_empty(dirs, total, flat.size(1)))
+        bias = entering_bias(mode, b_ih, b_hh)
+        entering = _entering(ragged, inputs, w_ih, bias, known)
         states, *cells = (_with_room(part, ragged) for part in start)
-        joined = mode != "GRU"  # GRU's candidate scales its recurrent part, bias included
-        bias = b_ih + b_hh if joined else b_ih
-        gates = ordered.new_empty(dirs, total, bias.size(1))
+        gates = inputs.new_empty(dirs, total, bias.size(1))
         size = 0 if mode.startswith("RNN") else hidden
-        extra = ordered.new_empty(dirs, total, size)
+        extra = inputs.new_empty(dirs, total, size)
         trace = Trace(ragged, states, cells[0] if cells else states[:0], gates, extra)
-        kernel.forward(trace, Entering(ordered, w_ih, bias), w_hh, b_hh)
-        ctx.save_for_backward(ordered, states, trace.cells, gates, extra, *w_ih, *w_hh)
+        kernel.forward(trace, entering, w_hh, b_hh)
+        ctx.save_for_backward(entering.rows, states, trace.cells, gates, extra, *w_ih, *w_hh)
         ctx.kernel, ctx.ragged, ctx.need_outputs = kernel, ragged, need_outputs
         ctx.shape = inputs.shape
         outputs = inputs.new_zeros(*inputs.shape[:2], dirs * hidden if need_outputs else 0)
@@ -213,15 +230,39 @@ class _Layer(torch.autograd.Function):
             g_wih = kernel.outer(ordered, entering)
             g_bhh = recurrent.sum(dim=1)
             g_bih = g_bhh.clone() if entering is recurrent else entering.sum(dim=1)
-            if ctx.needs_input_grad[4]:
+            if ctx.needs_input_grad[5]:
                 g_inputs = ordered.new_zeros(ctx.shape)
                 ragged.add(kernel.inner(entering, w_ih), g_inputs.flatten(0, 1))
         starts = [
             grad[:, : trace.batch].index_select(1, ragged.back) if wanted else None
-            for grad, wanted in zip(grads, ctx.needs_input_grad[5:], strict=False)
+            for grad, wanted in zip(grads, ctx.needs_input_grad[6:], strict=False)
         ]
         weights = (grad for kind in (g_wih, g_whh, g_bih, g_bhh) for grad in kind.unbind())
-        return None, None, None, None, g_inputs, *starts, *weights
+        return None, None, None, None, None, g_inputs, *starts, *weights
+
+
+def entering_bias(mode: str, b_ih: Tensor, b_hh: Tensor) -> Tensor:
+    """What is added to an input's products: both biases, but for a GRU, whose candidate scales its recurrent part with
+    the bias."""
+    return b_ih if mode == "GRU" else b_ih + b_hh
+
+
+def _entering(
+    ragged: Ragged, inputs: Tensor, weight: Weights, bias: Tensor, known: KnownInputs | None
+) -> Entering:
+    """What enters by inputs [batch, len, size], or by what is known of them."""
+    dirs, total = len(weight), len(ragged.previous)
+
+    def in_order(values: Tensor) -> Tensor:
+        flat = values.flatten(0, 1)
+        return ragged.gather([flat] * dirs, flat.new_empty(dirs, total, flat.size(1)))
+
+    if known is None:
+        nothing, nowhere = bias.new_empty(0, 0, 0), ragged.order.new_empty(0, 0)
+        return Entering(in_order(inputs), weight, bias, nothing, nowhere)
+    which = in_order(known.rows.unsqueeze(2)).squeeze(2)
+    narrow = [part[:, :0] for part in weight]
+    return Entering(inputs.new_empty(dirs, total, 0), narrow, bias, known.sums, which)
 
 
 def _by_kind(given: Sequence[Tensor], kernel: Kernel) -> tuple[Views, list[Weights]]:

@@ -7,8 +7,8 @@ the next few: their states and the weights stay in the cache, and so do products
 Loops over a row stay short, on views of their own: then the compiler makes them work on many numbers at once.
 
 Each walk does the parts `begin` to `end` - 1 of its work, a part being such rows in one direction; threads share them.
-Arrays are the trace's (`bptt.Trace`) and what enters (`bptt.Entering`): `x`, its weight `w_x` and `bias`; `places` is
-where each step's predecessor stands in the states, `w` the recurrent weight. Weights come as `tiles.panels`.
+Arrays are the trace's (`bptt.Trace`), `entering` has those of `bptt.Entering`; `places` is where each step's
+predecessor stands in the states, `w` the recurrent weight. Weights come as `tiles.panels`.
 """
 
 from __future__ import annotations
@@ -89,15 +89,26 @@ def spans(begin: int, end: int, places: Any, dirs: int, backwards: bool) -> Any:
 
 
 @compiled
+def enter(sums: Any, entering: Any, d: int, place: int) -> None:
+    """Starts rows of sums from a place on, in direction `d`, by what enters: bias and products, or what is known."""
+    x, w_x, bias, known, which = entering
+    if which.size:
+        for row in range(len(sums)):
+            sums[row] = known[d, which[d, place + row]]
+    else:
+        sums[:] = bias[d]
+        add_product(x[d, place : place + len(sums)], w_x[d], sums)
+
+
+@compiled
 def elman_forward(
-    begin: int, end: int, places: Any, x: Any, w_x: Any, bias: Any, w: Any, states: Any, rectified: bool
+    begin: int, end: int, places: Any, entering: Any, w: Any, states: Any, rectified: bool
 ) -> None:  # fmt: skip
     """Fills the states of a plain cell."""
     batch = places[1]
     for d, before, at, rows in spans(begin, end, places, len(w), False):
         new = states[d, at : at + rows]
-        new[:] = bias[d]
-        add_product(x[d, at - batch : at - batch + rows], w_x[d], new)
+        enter(new, entering, d, at - batch)
         add_product(states[d, before : before + rows], w[d], new)
         for row in range(rows):
             state = new[row]
@@ -166,7 +177,7 @@ def open_gates(sums: Any) -> None:
 
 @compiled
 def lstm_forward(
-    begin: int, end: int, places: Any, x: Any, w_x: Any, bias: Any, w: Any,
+    begin: int, end: int, places: Any, entering: Any, w: Any,
     states: Any, cells: Any, gates: Any, extra: Any,
 ) -> None:  # fmt: skip
     """Fills an LSTM's states, cells, gates and tanh(cells)."""
@@ -174,8 +185,7 @@ def lstm_forward(
     for d, before, at, rows in spans(begin, end, places, len(w), False):
         place = at - batch
         sums = gates[d, place : place + rows]
-        sums[:] = bias[d]
-        add_product(x[d, place : place + rows], w_x[d], sums)
+        enter(sums, entering, d, place)
         add_product(states[d, before : before + rows], w[d], sums)
         open_gates(sums)
         for row in range(rows):
@@ -237,7 +247,7 @@ def gru_close(sums: Any, products: Any, old: Any, new: Any) -> None:
 
 @compiled
 def gru_forward(
-    begin: int, end: int, places: Any, x: Any, w_x: Any, bias: Any, w: Any, bias_h: Any,
+    begin: int, end: int, places: Any, entering: Any, w: Any, bias_h: Any,
     states: Any, gates: Any, extra: Any,
 ) -> None:  # fmt: skip
     """Fills a GRU's states, gates and recurrent parts of candidates."""
@@ -245,8 +255,7 @@ def gru_forward(
     products = np.empty((BLOCK, 3 * size), states.dtype)
     for d, before, at, rows in spans(begin, end, places, len(w), False):
         sums = gates[d, at - batch : at - batch + rows]
-        sums[:] = bias[d]
-        add_product(x[d, at - batch : at - batch + rows], w_x[d], sums)
+        enter(sums, entering, d, at - batch)
         products[:rows] = bias_h[d]
         add_product(states[d, before : before + rows], w[d], products[:rows])
         extra[d, at - batch : at - batch + rows] = products[:rows, 2 * size :]
@@ -307,8 +316,11 @@ def _there(
 ) -> None:
     """Takes the walk forwards."""
     w_x, w = (panels([weight.T for weight in _arrays(kind)]) for kind in (entering.weight, w_hh))
+    rows, bias, known, which = _arrays(
+        (entering.rows, entering.bias, entering.known, entering.which)
+    )
     depth = entering.rows.size(2) + w_hh[0].size(1)
-    _take(walk, trace, depth, entering.rows, w_x, entering.bias, w, *given)
+    _take(walk, trace, depth, (rows, w_x, bias, known, which), w, *given)
 
 
 def _back(walk: Callable[..., None], trace: Trace, w_hh: Weights, *given: Any) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from seqkit.nn.bptt import KnownInputs
 from seqkit.nn.cells import State
 from seqkit.nn.dropout import build_dropout
 from seqkit.nn.masks import lengths_to_mask
@@ -89,6 +90,7 @@ class Encoder(nn.Module):
         state: State | None = None,
         *,
         need_memory: bool = True,
+        known: KnownInputs | None = None,
     ) -> Encoded:
         """Encodes float [batch, len, input_size].
 
@@ -97,14 +99,20 @@ class Encoder(nn.Module):
             lengths: Real steps of each row, int64 [batch].
             state: Where recurrent layers start; None is zero.
             need_memory: Whether anybody reads the output of each step.
+            known: See `Recurrent`.
         """
         inputs = self.dropout(inputs)
         mask = lengths_to_mask(lengths.to(inputs.device), inputs.size(1))
         if isinstance(self.layers, TransformerEncoder):
             memory, mean = self.layers(inputs, lengths)
             return Encoded(memory, mask, (mean.unsqueeze(0),), lengths)
-        memory, final = self.layers(inputs, lengths, state, need_outputs=need_memory)
+        memory, final = self.layers(inputs, lengths, state, need_outputs=need_memory, known=known)
         return Encoded(memory, mask, tuple(self._join_directions(part) for part in final), lengths)
+
+    def known_sums(self, vectors: Tensor) -> Tensor | None:
+        """See `Recurrent.known_sums`; None of a transformer."""
+        layers = self.layers
+        return layers.known_sums(vectors) if isinstance(layers, Recurrent) else None
 
     def _join_directions(self, part: Tensor) -> Tensor:
         """[layers * directions, batch, hidden] -> [layers, batch, directions * hidden]."""

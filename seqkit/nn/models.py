@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
 
+from seqkit.nn.bptt import KnownInputs
 from seqkit.nn.cells import State
 from seqkit.nn.crf import CRF
 from seqkit.nn.decoder import Decoder
@@ -104,9 +105,12 @@ class Tagger(nn.Module):
         self.head = nn.Linear(encoder.output_size, num_tags)
         self.crf = crf
 
-    def forward(self, vectors: Tensor, lengths: Tensor) -> Tensor:
-        """Scores of each tag at each step, float [batch, len, num_tags], from vectors [batch, len, size]."""
-        encoded = self.encoder(vectors, lengths)
+    def forward(self, vectors: Tensor, lengths: Tensor, known: KnownInputs | None = None) -> Tensor:
+        """Scores of each tag at each step, float [batch, len, num_tags], from vectors [batch, len, size].
+
+        `known` is for `Recurrent`.
+        """
+        encoded = self.encoder(vectors, lengths, known=known)
         scores: Tensor = self.head(self.dropout(encoded.memory))
         return scores
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from functools import partial
+from itertools import product
 from typing import Any
 
 import torch
@@ -11,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from seqkit.errors import ConfigError, ShapeError
-from seqkit.nn.bptt import BY_MODE, Kernel, run_layer
+from seqkit.nn.bptt import BY_MODE, Kernel, KnownInputs, entering_bias, run_layer
 from seqkit.nn.cells import State, get_cell
 from seqkit.nn.dropout import build_dropout
 from seqkit.nn.held import Held, run_held
@@ -29,6 +31,13 @@ from seqkit.nn.kernels import (
 from seqkit.nn.observed import Observer, SeenStep, run_observed
 from seqkit.nn.padded import closing_weight, padding_behind, padding_in_front
 from seqkit.nn.ragged import Ragged, rectangle
+from seqkit.nn.workers import share_out
+
+MOST_KNOWN = 1 << 24
+"""Numbers that `known_sums` may hold."""
+
+TOGETHER = 512
+"""Inputs whose sums a thread computes at a time."""
 
 
 class Recurrent(nn.RNNBase):
@@ -111,6 +120,7 @@ class Recurrent(nn.RNNBase):
         state: State | None = None,
         *,
         need_outputs: bool = True,
+        known: KnownInputs | None = None,
     ) -> tuple[Tensor, State]:
         """Runs over the sequence.
 
@@ -119,6 +129,8 @@ class Recurrent(nn.RNNBase):
             lengths: int64 [batch], 0 to len; None where every step is real.
             state: Start, each float [num_layers * num_directions, batch, hidden_size]; None is zero.
             need_outputs: Whether anybody reads the outputs; else they may have a width of 0.
+            known: What `known_sums` said of these inputs: it spares the first layer their products, where no gradients
+                are wanted.
 
         Returns:
             outputs, float [batch, len, num_directions * hidden_size], 0 at padding; final state in the layout of
@@ -130,7 +142,7 @@ class Recurrent(nn.RNNBase):
         state = self._checked_state(inputs, lengths, state)
         lengths = None if lengths is None else lengths.cpu()  # packing wants them there
         if not self.tbptt_steps:
-            return self._run(inputs, lengths, state, need_outputs)
+            return self._run(inputs, lengths, state, need_outputs, known)
         outputs = []
         for start in range(0, inputs.size(1), self.tbptt_steps):
             chunk = inputs[:, start : start + self.tbptt_steps]
@@ -139,6 +151,33 @@ class Recurrent(nn.RNNBase):
             output, state = self._run(chunk, left, before, need_outputs)
             outputs.append(output)
         return torch.cat(outputs, dim=1), state
+
+    def known_sums(self, vectors: Tensor) -> Tensor | None:
+        """What inputs that come again and again bring to the first layer's gates, for `forward`.
+
+        Args:
+            vectors: Those inputs, float [n, input_size].
+
+        Returns:
+            Products and bias, float [num_directions, n, gates * hidden_size]; None where `forward` would not take them,
+            or they would be very large.
+        """
+        weights = self._weights_of(0)
+        shape = len(weights), len(vectors), len(weights[0][0])
+        compiles = self.kernel in ("auto", "compiled") and answers_compiled(vectors)
+        if not compiles or math.prod(shape) > MOST_KNOWN:
+            return None
+        sums = vectors.new_empty(shape)
+
+        def fill(part: tuple[int, int]) -> None:
+            direction, first = part
+            w_ih, _, b_ih, b_hh = weights[direction]
+            mine = slice(first, first + TOGETHER)
+            bias = entering_bias(self.mode, b_ih, b_hh)
+            torch.addmm(bias, vectors[mine], w_ih.T, out=sums[direction, mine])
+
+        share_out(fill, list(product(range(len(weights)), range(0, len(vectors), TOGETHER))))
+        return sums
 
     def step(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
         """One step of every layer, for decoding: float [batch, input_size] -> [batch, hidden_size] and state."""
@@ -196,7 +235,12 @@ class Recurrent(nn.RNNBase):
         return state
 
     def _run(
-        self, inputs: Tensor, lengths: Tensor | None, state: State, need_outputs: bool
+        self,
+        inputs: Tensor,
+        lengths: Tensor | None,
+        state: State,
+        need_outputs: bool,
+        known: KnownInputs | None = None,
     ) -> tuple[Tensor, State]:
         if inputs.is_cuda and torch.is_autocast_enabled("cuda"):
             dtype = next(self.parameters()).dtype
@@ -218,7 +262,9 @@ class Recurrent(nn.RNNBase):
         if kernel in ("own", "compiled"):
             layout = rectangle(batch, max_len) if lengths is None else Ragged.of(lengths, max_len)
             layout = layout.to(inputs.device)
-            run = partial(self._run_own, walks(kernel), layout, need_outputs)
+            if kernel == "own" or torch.is_grad_enabled():
+                known = None
+            run = partial(self._run_own, walks(kernel), layout, need_outputs, known)
             return self._by_layer(run, inputs, state)
         if self.training and (self.locked or self.weight_dropout):
             return self._by_layer(partial(self._run_torch, lengths), inputs, state)
@@ -267,6 +313,7 @@ class Recurrent(nn.RNNBase):
         kernels: Mapping[str, Kernel],
         ragged: Ragged,
         need_outputs: bool,
+        known: KnownInputs | None,
         layer: int,
         inputs: Tensor,
         state: State,
@@ -276,6 +323,7 @@ class Recurrent(nn.RNNBase):
         outputs, *final = run_layer(
             self.mode, inputs, ragged, state, weights, kernels,
             need_outputs=need_outputs or layer + 1 < self.num_layers,
+            known=known if layer == 0 else None,
         )  # fmt: skip
         return outputs, tuple(final)
 

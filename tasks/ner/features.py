@@ -19,8 +19,8 @@ CASES = ("pad", "lower", "upper", "title", "mixed", "numeric", "digit", "other")
 MAX_CHARS = 50
 """Characters read of a word; of a longer one the first and the last."""
 
-CHAR_TYPE = np.dtype(np.int32)
-"""Of the bytes that a token's characters are kept as."""
+NUMBER = np.dtype(np.int32)
+"""Of the bytes that a token's ids are kept as."""
 
 NUMBERED = 50_000
 """Different tokens whose numbers are remembered."""
@@ -30,17 +30,29 @@ _DIGIT = re.compile(r"\d")
 
 @dataclass(frozen=True)
 class WordIds:
-    """A sentence as numbers, one entry a token in each field.
+    """Words as numbers.
 
     Attributes:
-        words: int64 [len].
-        cases: int64 [len].
-        chars: Ids of each token's characters, as bytes of `CHAR_TYPE`: those remember their hash.
+        words: Ids of the words, int64 [words].
+        cases: Ids of their cases, int64 [words].
+        chars: Ids of the characters of all words, one after the other.
+        sizes: Characters of each word.
     """
 
     words: np.ndarray
     cases: np.ndarray
-    chars: Sequence[bytes]
+    chars: np.ndarray
+    sizes: np.ndarray
+
+    @classmethod
+    def of(cls, tokens: Sequence[bytes]) -> WordIds:
+        """What `WordFeatures` has put together."""
+        lengths = np.array([len(token) // NUMBER.itemsize for token in tokens], np.int64)
+        joined = np.frombuffer(b"".join(tokens), NUMBER)
+        starts = np.cumsum(lengths) - lengths
+        words, cases = joined[starts], joined[starts + 1]
+        chars = np.delete(joined, np.concatenate([starts, starts + 1]))
+        return cls(words.astype(np.int64), cases.astype(np.int64), chars, lengths - 2)
 
 
 class WordFeatures:
@@ -56,17 +68,14 @@ class WordFeatures:
         self.chars = chars
         self._numbers = lru_cache(NUMBERED)(self._number)  # most tokens of a text come again
 
-    def __call__(self, tokens: Sequence[str]) -> WordIds:
-        """The ids of each token."""
-        numbers = [self._numbers(token) for token in tokens]
-        words, cases, chars = zip(*numbers, strict=True) if numbers else ((), (), ())
-        return WordIds(np.array(words, np.int64), np.array(cases, np.int64), chars)
+    def __call__(self, tokens: Sequence[str]) -> list[bytes]:
+        """The ids of each token: of its word, of its case and of its characters; bytes, which remember their hash."""
+        return [self._numbers(token) for token in tokens]
 
-    def _number(self, token: str) -> tuple[int, int, bytes]:
-        """Ids of the word, of its case and of its characters."""
+    def _number(self, token: str) -> bytes:
         word = self.words.index.get(normal_form(token), Vocabulary.unk_idx)
         case = CASES.index(case_class(token))
-        return word, case, np.array(self.chars.ids(shortened(token)), CHAR_TYPE).tobytes()
+        return np.array([word, case, *self.chars.ids(shortened(token))], NUMBER).tobytes()
 
     def save(self, folder: Path) -> None:
         """Writes what `load` reads."""

@@ -11,8 +11,10 @@ from torch import Tensor, nn
 
 from seqkit.data.batch import Batch, move
 from seqkit.nn import CRF, CharCNN, CharRNN, Encoder, Tagger, TokenEmbedding, build_characters
+from seqkit.nn.bptt import KnownInputs
 from seqkit.nn.constraints import Scheme, allowed_transitions, constrained_nbest
 from seqkit.nn.masks import lengths_to_mask
+from seqkit.nn.workers import share_out
 
 from .config import NerModel
 from .features import CASES
@@ -39,6 +41,46 @@ class WordBatch:
     def to(self, device: torch.device) -> WordBatch:
         """The batch on that device."""
         return move(self, device)
+
+
+@dataclass(frozen=True)
+class KnownWords:
+    """Different words, for the answers to several batches.
+
+    Attributes:
+        vectors: Of each, float [words, size].
+        sums: What each brings to the tagger's first layer, see `Recurrent.known_sums`; None where that does not help.
+    """
+
+    vectors: Tensor
+    sums: Tensor | None
+
+
+@dataclass(frozen=True)
+class KnownBatch:
+    """Sentences of known words side by side.
+
+    Attributes:
+        words: Which of them each is, int64 [batch, len].
+        known: The words.
+    """
+
+    words: Batch
+    known: KnownWords
+
+    @property
+    def inputs(self) -> KnownInputs | None:
+        """What they bring to the tagger's first layer, where that is known."""
+        sums = self.known.sums
+        return None if sums is None else KnownInputs(sums, self.words.values)
+
+    def to(self, device: torch.device) -> KnownBatch:
+        """The batch on that device, where the known words are."""
+        return move(self, device)
+
+
+Sentences = WordBatch | KnownBatch
+"""Sentences to answer."""
 
 
 class WordVectors(nn.Module):
@@ -138,17 +180,31 @@ class EntityNetwork(nn.Module):
         for name, mask in zip(("allowed", "allowed_start", "allowed_end"), rules, strict=True):
             self.register_buffer(name, mask, persistent=False)  # the tags' names imply them
 
-    def forward(self, batch: WordBatch) -> Tensor:
+    def forward(self, batch: Sentences) -> Tensor:
         """Scores of each tag, float [batch, len, num_tags]."""
-        scores: Tensor = self.tagger(self.vectors(batch), batch.words.lengths)
+        if isinstance(batch, KnownBatch):
+            vectors, known = batch.known.vectors[batch.words.values], batch.inputs
+        else:
+            vectors, known = self.vectors(batch), None
+        scores: Tensor = self.tagger(vectors, batch.words.lengths, known)
         return scores.float()
+
+    def know(self, words: Sequence[WordBatch]) -> KnownWords:
+        """Different words for the answers to come, given as sentences of them, a batch each; threads share those."""
+
+        def vectors_of(batch: WordBatch) -> Tensor:
+            vectors: Tensor = self.vectors(batch)
+            return vectors.squeeze(0)
+
+        vectors = torch.cat(share_out(vectors_of, words))
+        return KnownWords(vectors, self.tagger.encoder.known_sums(vectors))
 
     def loss(self, batch: WordBatch) -> Tensor:
         """Negative log-likelihood of the gold tags, summed over the batch, in nats."""
         return self.tagger.loss(self(batch), batch.tags, batch.words.lengths)
 
     @torch.no_grad()
-    def decode(self, batch: WordBatch, n: int) -> Decoded:
+    def decode(self, batch: Sentences, n: int) -> Decoded:
         """The `n` best valid tag sequences.
 
         Without a CRF a sequence's log-probability is the sum of its tags'.

@@ -5,16 +5,16 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import accumulate, chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from torch import Tensor
 
-from seqkit.data.batch import Batch, pad_joined, steps_of
+from seqkit.data.batch import pad_joined, steps_of
 from seqkit.data.tag_schemes import OUTSIDE, PREFIXES, bio_spans, from_bio
 from seqkit.data.vectors import start_from_vectors, vector_size, words_with_vectors
 from seqkit.errors import ConfigError, DataError
@@ -31,12 +31,16 @@ from seqkit.weights import read_weights
 
 from .config import NerConfig
 from .entities import entities_of, marked
-from .features import CHAR_TYPE, WordFeatures, WordIds, learn_features, normal_form
-from .network import EntityNetwork, WordBatch, build_network
+from .features import WordFeatures, WordIds, learn_features, normal_form
+from .network import EntityNetwork, KnownBatch, KnownWords, Sentences, WordBatch, build_network
 from .reading import Sentence
 from .showing import confusion, error_kinds, named, tag_grid, tagged, transition_grid
 from .tokenising import iter_tokens
 
+MOST_COME_AGAIN = 2
+"""Tokens for each different one from which on words are computed once for several batches."""
+WORDS = 512
+"""Words whose vectors are computed together."""
 NBEST = 5
 """Answers that an explanation shows."""
 IN_BIO = {"B": "B", "S": "B", "I": "I", "E": "I"}
@@ -50,13 +54,13 @@ class Item:
     """A sentence as numbers, with what leads back to its text.
 
     Attributes:
-        ids: What the network sees.
+        ids: What the network sees of each token, see `WordFeatures`.
         tags: Ids of the gold tags, int64 [len]; zeros where there are none.
         text: The text; of a list of tokens, these with a space between.
         offsets: Of each token its first character and the one after its last.
     """
 
-    ids: WordIds
+    ids: Sequence[bytes]
     tags: np.ndarray
     text: str
     offsets: list[tuple[int, int]]
@@ -67,7 +71,20 @@ class Item:
         return [self.text[start:end] for start, end in self.offsets]
 
 
-class NerPipeline(Pipeline[Sentence, Item, WordBatch]):
+@dataclass(frozen=True)
+class KnownItem(Item):
+    """A sentence of known words.
+
+    Attributes:
+        rows: Which of them each token is, int64 [len].
+        known: The words.
+    """
+
+    rows: np.ndarray
+    known: KnownWords
+
+
+class NerPipeline(Pipeline[Sentence, Item, Sentences]):
     """Tokens -> ids -> encoder -> tags -> entities.
 
     Args:
@@ -124,32 +141,38 @@ class NerPipeline(Pipeline[Sentence, Item, WordBatch]):
     def length(self, item: Item) -> int:
         return max(1, len(item.offsets))
 
-    def collate(self, items: Sequence[Item]) -> WordBatch:
-        lengths = [len(item.ids.chars) for item in items]
-        rows: dict[bytes, int] = {}
-        words = chain.from_iterable(item.ids.chars for item in items)
-        which = np.array([rows.setdefault(word, len(rows)) for word in words], np.int64)
-        sizes = [len(word) // CHAR_TYPE.itemsize for word in rows] or [0]
+    def collate(self, items: Sequence[Item]) -> Sentences:
+        lengths = [len(item.offsets) for item in items]
+        known = [item for item in items if isinstance(item, KnownItem)]
+        if known:
+            rows = np.concatenate([item.rows for item in known])
+            return KnownBatch(pad_joined(rows, lengths), known[0].known)
+        tokens, which = _different(items)
+        return _batch_of(tokens, which, lengths, np.concatenate([item.tags for item in items]))
 
-        def padded(parts: Iterable[np.ndarray]) -> Batch:
-            return pad_joined(np.concatenate(list(parts)), lengths)
+    def prepare_answers(self, items: Sequence[Item]) -> Sequence[Item]:
+        """Each different word's vector is computed once where most words come again."""
+        tokens, which = _different(items)
+        if MOST_COME_AGAIN * len(tokens) > len(which):
+            return items
+        parts = [tokens[first : first + WORDS] for first in range(0, len(tokens), WORDS)]
+        known = self.model.know([_sentence_of(part) for part in parts])
+        ends = accumulate(len(item.ids) for item in items)
+        rows = (which[end - len(item.ids) : end] for item, end in zip(items, ends, strict=True))
+        return [
+            KnownItem(item.ids, item.tags, item.text, item.offsets, row, known)
+            for item, row in zip(items, rows, strict=True)
+        ]
 
-        return WordBatch(
-            words=padded(item.ids.words for item in items),
-            cases=padded(item.ids.cases for item in items).values,
-            chars=pad_joined(np.frombuffer(b"".join(rows), CHAR_TYPE), sizes),
-            which=padded([which]).values,
-            tags=padded(item.tags for item in items).values,
-        )
-
-    def count_steps(self, batch: WordBatch) -> tuple[int, int]:
+    def count_steps(self, batch: Sentences) -> tuple[int, int]:
         """Of the sentences; the characters of words are padded by themselves."""
         return steps_of(batch.words)
 
-    def loss(self, batch: WordBatch) -> tuple[Tensor, Tensor]:
+    def loss(self, batch: Sentences) -> tuple[Tensor, Tensor]:
+        assert isinstance(batch, WordBatch)  # only answers are prepared for
         return self.model.loss(batch), batch.words.lengths.sum()
 
-    def predict(self, items: Sequence[Item], batch: WordBatch) -> list[Prediction]:
+    def predict(self, items: Sequence[Item], batch: Sentences) -> list[Prediction]:
         tags, log_probs, probs = self.model.decode(batch, self.nbest)
         sure = probs.gather(2, tags.transpose(1, 2)).transpose(1, 2)  # [batch, n, len]
         rows = zip(items, tags.tolist(), log_probs.tolist(), sure.tolist(), strict=True)
@@ -191,7 +214,7 @@ class NerPipeline(Pipeline[Sentence, Item, WordBatch]):
     def answer_text(self, output: list[dict[str, Any]]) -> str:
         return ", ".join(f"{e['text']} {e['type']}" for e in output) or "(no entity)"
 
-    def predict_in_full(self, items: Sequence[Item], batch: WordBatch) -> list[Prediction]:
+    def predict_in_full(self, items: Sequence[Item], batch: Sentences) -> list[Prediction]:
         """As `predict`, with the next best tag sequences."""
         before, self.nbest = self.nbest, max(NBEST, self.nbest)
         try:
@@ -199,7 +222,7 @@ class NerPipeline(Pipeline[Sentence, Item, WordBatch]):
         finally:
             self.nbest = before
 
-    def explain(self, item: Item, batch: WordBatch, prediction: Prediction) -> list[Part]:
+    def explain(self, item: Item, batch: Sentences, prediction: Prediction) -> list[Part]:
         """Entities in their text, how sure each tag is, and the probability of every tag."""
         if not item.offsets:
             return []
@@ -377,6 +400,37 @@ def _in_bio(tag: str) -> str:
     """
     prefix, dash, label = tag.partition("-")
     return f"{IN_BIO[prefix]}-{label}" if dash else tag
+
+
+def _different(items: Sequence[Item]) -> tuple[list[bytes], np.ndarray]:
+    """The different tokens of some sentences, and which of them each token is, int64 [tokens of all sentences]."""
+    rows: dict[bytes, int] = {}
+    tokens = chain.from_iterable(item.ids for item in items)
+    which = [rows.setdefault(token, len(rows)) for token in tokens]
+    return list(rows), np.array(which, np.int64)
+
+
+def _batch_of(
+    tokens: Sequence[bytes],
+    which: np.ndarray,
+    lengths: Sequence[int],
+    tags: np.ndarray,
+) -> WordBatch:
+    """Sentences of these lengths, of whose tokens each is `which` of the different ones."""
+    ids = WordIds.of(tokens)
+    return WordBatch(
+        words=pad_joined(ids.words[which], lengths),
+        cases=pad_joined(ids.cases[which], lengths).values,
+        chars=pad_joined(ids.chars, ids.sizes if len(tokens) else [0]),
+        which=pad_joined(which, lengths).values,
+        tags=pad_joined(tags, lengths).values,
+    )
+
+
+def _sentence_of(tokens: Sequence[bytes]) -> WordBatch:
+    """A sentence of these tokens, without tags."""
+    size = len(tokens)
+    return _batch_of(tokens, np.arange(size), [size], np.zeros(size, np.int64))
 
 
 def _joined(tokens: Sequence[str]) -> tuple[str, list[tuple[int, int]]]:

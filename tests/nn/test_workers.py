@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Iterator
 
 import pytest
 import torch
@@ -16,12 +15,6 @@ from seqkit.nn.workers import set_workers, share_out, shared
 
 LARGE = workers.ENOUGH
 needs_numba = pytest.mark.skipif(not has_numba(), reason="the extra `compiled` is not installed")
-
-
-@pytest.fixture(autouse=True)
-def count() -> Iterator[None]:
-    yield
-    set_workers(0)
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3, 8])
@@ -117,6 +110,22 @@ def test_items_are_shared_out_and_come_back_in_order() -> None:
     assert share_out(square, numbers) == [0, 1, 4] and len(names) == 3
     assert share_out(square, range(3, 100)) == [n * n for n in range(3, 100)]
     assert share_out(square, []) == []
+
+
+def test_threads_compute_as_the_one_that_shares_out() -> None:
+    set_workers(3)
+    all_at_once = threading.Barrier(3, timeout=10)
+
+    def state(_: int) -> tuple[bool, bool, torch.dtype]:
+        all_at_once.wait()
+        mixed, narrow = torch.is_autocast_enabled("cpu"), torch.get_autocast_dtype("cpu")
+        return torch.is_inference_mode_enabled(), mixed, narrow
+
+    with torch.inference_mode(), torch.autocast("cpu", torch.float16):
+        assert share_out(state, range(3)) == [(True, True, torch.float16)] * 3
+    assert [(inside, mixed) for inside, mixed, _ in share_out(state, range(3))] == [
+        (False, False)
+    ] * 3
 
 
 def test_a_long_last_item_is_begun_first_and_the_others_are_done_beside_it() -> None:

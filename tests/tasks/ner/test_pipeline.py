@@ -12,12 +12,16 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from seqkit.tasks.ner import NerConfig, NerTask, Sentence
+from seqkit.tasks.ner import pipeline as pipeline_module
 from seqkit.tasks.ner.pipeline import NerPipeline
 
 import seqkit
 from seqkit.config import from_dict, merge, to_dict
 from seqkit.data.tag_schemes import check_tags
 from seqkit.errors import ConfigError, DataError
+from seqkit.nn.kernels import has_numba, start_compiled
+from seqkit.nn.precision import has_bfloat16
+from seqkit.nn.workers import set_workers
 from seqkit.predicting import Execution, predict_window
 from seqkit.prediction import Prediction
 
@@ -129,6 +133,41 @@ def test_an_answer_does_not_depend_on_its_neighbours(cell: str, model: dict[str,
             assert first.score == pytest.approx(second.score, rel=1e-5, abs=1e-5)
             for left, right in zip(first.output, second.output, strict=True):
                 assert left["confidence"] == pytest.approx(right["confidence"], abs=1e-5)
+
+
+@pytest.mark.skipif(not has_numba(), reason="the extra `compiled` is not installed")
+@pytest.mark.parametrize("cell", ["lstm", "transformer"])
+@pytest.mark.parametrize("precision", ["float32", "bf16"])
+def test_words_that_come_again_are_computed_once_and_answered_alike(
+    cell: str, precision: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if precision == "bf16" and not has_bfloat16(torch.device("cpu")):
+        pytest.skip("no bfloat16 on this CPU")
+    start_compiled()
+    monkeypatch.setattr(pipeline_module, "WORDS", 5)  # in several parts
+    made = learned({"model": {"cell": cell, "characters": "rnn"}}, steps=20)
+    texts = [
+        "Ada met Bo.",
+        "",
+        "Oslo",
+        "The U.N. joined Acme Ltd near Oslo, 1996-08-30.",
+        "Oslo",
+    ] * 4
+    known: list[int] = []
+    know = made.model.know
+    monkeypatch.setattr(made.model, "know", lambda words: known.append(len(words)) or know(words))
+    for workers in (1, 2):
+        set_workers(workers)
+        found = predict_window(made, texts, Execution(3, precision=precision))
+        assert len(known) == workers and known[-1] == 3
+        wanted = [predict_window(made, [text], Execution(precision=precision))[0] for text in texts]
+        assert len(known) == workers  # one batch has its own words
+        for first, second in zip(found, wanted, strict=True):
+            assert first.detail["tags"] == second.detail["tags"]
+            near = 1e-5 if precision == "float32" else 0.05
+            assert first.score == pytest.approx(second.score, rel=near, abs=near)
+    predict_window(made, ["Ada met Bo.", "The U.N. joined Acme."], Execution(1))
+    assert len(known) == 2  # few words come again
 
 
 @settings(max_examples=40, deadline=None)
