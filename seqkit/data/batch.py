@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any, TypeVar
@@ -57,12 +57,24 @@ def pad_joined(flat: np.ndarray, lengths: Sequence[int] | np.ndarray, pad_idx: i
     >>> pad_joined(np.array([5, 6, 7]), [2, 1]).values.tolist()
     [[5, 6], [7, 0]]
     """
-    lengths = np.asarray(lengths, dtype=np.int64)
-    real = flat.size > 0 and flat.dtype.kind == "f"
-    shape = (len(lengths), max(1, int(lengths.max())))
-    values = np.full(shape, pad_idx, dtype=np.float32 if real else np.int64)
-    values[np.arange(shape[1]) < lengths[:, None]] = flat
-    return Batch(torch.from_numpy(values), torch.from_numpy(np.maximum(lengths, 1)))
+    (values,), lengths = pad_alike([flat], lengths, pad_idx)
+    return Batch(values, lengths)
+
+
+def pad_alike(
+    flats: Iterable[np.ndarray], lengths: Sequence[int] | np.ndarray, pad_idx: int = 0
+) -> tuple[list[Tensor], Tensor]:
+    """(values of each, their lengths) of several batches whose sequences have the same lengths, see `pad_joined`."""
+    sizes = np.asarray(lengths, dtype=np.int64)
+    real = np.arange(max(1, int(sizes.max()))) < sizes[:, None]  # [batch, len]
+
+    def padded(flat: np.ndarray) -> Tensor:
+        kind = np.float32 if flat.size and flat.dtype.kind == "f" else np.int64
+        values = np.full(real.shape, pad_idx, kind)
+        values[real] = flat
+        return torch.from_numpy(values)
+
+    return [padded(flat) for flat in flats], torch.from_numpy(np.maximum(sizes, 1))
 
 
 def _joined(sequences: Sequence[Sequence[float] | np.ndarray]) -> np.ndarray:

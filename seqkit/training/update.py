@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -133,6 +134,10 @@ class Updater:
             Adversary(pipeline.model, config.adversarial) if config.adversarial else None
         )
         self.fitting = 0
+        mixed = accelerator.mixed_precision != "no"
+        self._mixed: Callable[[], AbstractContextManager[object]] = (
+            accelerator.autocast if mixed else nullcontext
+        )
         # Kept: finding them anew, module by module, takes longer than a small network's forward pass.
         self._parameters = list(self.network.parameters())
         self._buffers = list(self.network.buffers())
@@ -224,12 +229,12 @@ class Updater:
             batch = self.pipeline.collate(items)
             real, padded = self.pipeline.count_steps(batch)
             batch = batch.to(self.accelerator.device)
-            with self.accelerator.autocast():
+            with self._mixed():
                 loss, count = self.network(batch)
             scale = scale or max(1, int(count))
             self.accelerator.backward(loss / scale)
             if self.adversary:
-                with self.adversary.attacking(), self.accelerator.autocast():
+                with self.adversary.attacking(), self._mixed():
                     attacked, _ = self.network(batch)
                 self.accelerator.backward(attacked / scale)
         except (RuntimeError, MemoryError) as error:

@@ -33,8 +33,8 @@ class WordIds:
     """Words as numbers.
 
     Attributes:
-        words: Ids of the words, int64 [words].
-        cases: Ids of their cases, int64 [words].
+        words: Ids of the words.
+        cases: Ids of their cases.
         chars: Ids of the characters of all words, one after the other.
         sizes: Characters of each word.
     """
@@ -47,12 +47,12 @@ class WordIds:
     @classmethod
     def of(cls, tokens: Sequence[bytes]) -> WordIds:
         """What `WordFeatures` has put together."""
-        lengths = np.array([len(token) // NUMBER.itemsize for token in tokens], np.int64)
+        lengths = np.array([len(token) for token in tokens], np.int64) // NUMBER.itemsize
         joined = np.frombuffer(b"".join(tokens), NUMBER)
-        starts = np.cumsum(lengths) - lengths
-        words, cases = joined[starts], joined[starts + 1]
-        chars = np.delete(joined, np.concatenate([starts, starts + 1]))
-        return cls(words.astype(np.int64), cases.astype(np.int64), chars, lengths - 2)
+        words = np.cumsum(lengths) - lengths
+        cases, is_char = words + 1, np.ones(len(joined), np.bool_)
+        is_char[words] = is_char[cases] = False
+        return cls(joined[words], joined[cases], joined[is_char], lengths - 2)
 
 
 class WordFeatures:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from seqkit.data.batch import pad_joined, steps_of
+from seqkit.data.batch import Batch, pad_alike, pad_joined, steps_of
 from seqkit.data.tag_schemes import OUTSIDE, PREFIXES, bio_spans, from_bio
 from seqkit.data.vectors import start_from_vectors, vector_size, words_with_vectors
 from seqkit.errors import ConfigError, DataError
@@ -418,13 +418,10 @@ def _batch_of(
 ) -> WordBatch:
     """Sentences of these lengths, of whose tokens each is `which` of the different ones."""
     ids = WordIds.of(tokens)
-    return WordBatch(
-        words=pad_joined(ids.words[which], lengths),
-        cases=pad_joined(ids.cases[which], lengths).values,
-        chars=pad_joined(ids.chars, ids.sizes if len(tokens) else [0]),
-        which=pad_joined(which, lengths).values,
-        tags=pad_joined(tags, lengths).values,
-    )
+    flats = ids.words[which], ids.cases[which], which, tags
+    (words, cases, rows, tag_ids), real = pad_alike(flats, lengths)
+    chars = pad_joined(ids.chars, ids.sizes if len(tokens) else [0])
+    return WordBatch(Batch(words, real), cases, chars, rows, tag_ids)
 
 
 def _sentence_of(tokens: Sequence[bytes]) -> WordBatch:
