@@ -57,8 +57,8 @@ def pad_joined(flat: np.ndarray, lengths: Sequence[int] | np.ndarray, pad_idx: i
     >>> pad_joined(np.array([5, 6, 7]), [2, 1]).values.tolist()
     [[5, 6], [7, 0]]
     """
-    (values,), lengths = pad_alike([flat], lengths, pad_idx)
-    return Batch(values, lengths)
+    (values,), real = pad_alike([flat], lengths, pad_idx)
+    return Batch(values, real)
 
 
 def pad_alike(
