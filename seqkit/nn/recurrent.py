@@ -19,6 +19,7 @@ from seqkit.nn.dropout import build_dropout
 from seqkit.nn.held import Held, run_held
 from seqkit.nn.initialisation import initialise_recurrent
 from seqkit.nn.kernels import (
+    COMPILED_UP_TO,
     MayCompile,
     answers_compiled,
     check_kernel,
@@ -26,6 +27,7 @@ from seqkit.nn.kernels import (
     exact,
     fastest_kernel,
     lstm_dtype,
+    runs_compiled,
     starts_from_zero,
 )
 from seqkit.nn.observed import Observer, SeenStep, run_observed
@@ -164,8 +166,7 @@ class Recurrent(nn.RNNBase):
         """
         weights = self._weights_of(0)
         shape = len(weights), len(vectors), len(weights[0][0])
-        compiles = self.kernel in ("auto", "compiled") and answers_compiled(vectors)
-        if not compiles or math.prod(shape) > MOST_KNOWN:
+        if not self._takes_known(vectors) or math.prod(shape) > MOST_KNOWN:
             return None
         sums = vectors.new_empty(shape)
 
@@ -176,8 +177,18 @@ class Recurrent(nn.RNNBase):
             bias = entering_bias(self.mode, b_ih, b_hh)
             torch.addmm(bias, vectors[mine], w_ih.T, out=sums[direction, mine])
 
-        share_out(fill, list(product(range(len(weights)), range(0, len(vectors), TOGETHER))))
+        with exact(vectors.device):
+            share_out(fill, list(product(range(len(weights)), range(0, len(vectors), TOGETHER))))
         return sums
+
+    def _takes_known(self, vectors: Tensor) -> bool:
+        """Whether answers are fastest by what is known of such inputs."""
+        if torch.is_grad_enabled() or not runs_compiled(vectors):
+            return False
+        if self.kernel == "auto":
+            mixed = torch.is_autocast_enabled("cpu")  # layers above the first gain by it
+            return self.hidden_size <= COMPILED_UP_TO and not (mixed and self.num_layers > 1)
+        return self.kernel == "compiled"
 
     def step(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
         """One step of every layer, for decoding: float [batch, input_size] -> [batch, hidden_size] and state."""
@@ -251,7 +262,9 @@ class Recurrent(nn.RNNBase):
         if lengths is not None and bool((lengths == inputs.size(1)).all()):
             lengths = None
         batch, max_len, _ = inputs.shape
-        kernel = self._kernel_for(inputs, lengths, state)
+        if torch.is_grad_enabled():
+            known = None
+        kernel = self._kernel_for(inputs, lengths, state, known)
         if kernel == "held" and lengths is not None:
             held = Held.of(lengths, max_len, inputs.device)
             return self._by_layer(partial(self._run_held, held), inputs, state)
@@ -262,22 +275,29 @@ class Recurrent(nn.RNNBase):
         if kernel in ("own", "compiled"):
             layout = rectangle(batch, max_len) if lengths is None else Ragged.of(lengths, max_len)
             layout = layout.to(inputs.device)
-            if kernel == "own" or torch.is_grad_enabled():
-                known = None
-            run = partial(self._run_own, walks(kernel), layout, need_outputs, known)
+            given = known if kernel == "compiled" else None
+            run = partial(self._run_own, walks(kernel), layout, need_outputs, given)
             return self._by_layer(run, inputs, state)
         if self.training and (self.locked or self.weight_dropout):
             return self._by_layer(partial(self._run_torch, lengths), inputs, state)
         return self._run_torch(lengths, None, inputs, state)
 
-    def _kernel_for(self, inputs: Tensor, lengths: Tensor | None, state: State) -> str:
+    def _kernel_for(
+        self,
+        inputs: Tensor,
+        lengths: Tensor | None,
+        state: State,
+        known: KnownInputs | None = None,
+    ) -> str:
         """`observed` where somebody watches; else the kernel asked for, or the fastest one; another where it cannot run
         these rows or weights."""
         if self.observer is not None:
             return "observed"
         kernel = self.kernel
         if kernel == "auto":
-            kernel = fastest_kernel(self.cell.name, inputs, lengths, state)
+            kernel = "compiled"
+            if known is None:
+                kernel = fastest_kernel(self.cell.name, inputs, lengths, state)
         elif kernel == "padded" and not starts_from_zero(state):
             return "torch"
         weight = next(self.parameters())

@@ -227,6 +227,9 @@ def test_small_layers_learn_by_machine_code_where_numba_is_installed(
             assert small._kernel_for(many, lengths.repeat(8), state) == "compiled"
             with torch.autocast("cpu", torch.bfloat16):
                 assert small._kernel_for(many, lengths.repeat(8), state) == "torch"
+                smaller = Recurrent(cell, 4, 256)
+                state = smaller.zero_state(16, inputs)
+                assert smaller._kernel_for(many, lengths.repeat(8), state) == "compiled"
 
 
 def test_machine_code_takes_an_lstm_with_or_without_padding(
@@ -283,10 +286,20 @@ def test_what_is_known_of_inputs_stands_for_their_products(
         assert sums is not None
         known = KnownInputs(sums, rows)
         torch.testing.assert_close(layer(inputs, given, known=known), wanted)
+        with torch.autocast("cpu", torch.bfloat16):  # as in float32
+            torch.testing.assert_close(layer(inputs, given, known=known), wanted)
+            torch.testing.assert_close(layer.known_sums(vectors), sums)
         twice = KnownInputs(2 * sums, rows)  # taken where it may be, and there only
         assert not torch.allclose(layer(inputs, given, known=twice)[0], wanted[0])
         layer.kernel = "own"
         torch.testing.assert_close(layer(inputs, given, known=twice), wanted)
+        assert layer.known_sums(vectors) is None
+        layer.kernel = "auto"
+        assert layer.known_sums(vectors) is not None
+        torch.testing.assert_close(layer(inputs, given, known=known), wanted)
+        with torch.autocast("cpu", torch.bfloat16):  # the second layer is faster in it
+            assert layer.known_sums(vectors) is None
+        monkeypatch.setattr(recurrent, "COMPILED_UP_TO", 8)
         assert layer.known_sums(vectors) is None
         layer.kernel = "compiled"
         monkeypatch.setattr(recurrent, "MOST_KNOWN", sums.numel() - 1)
