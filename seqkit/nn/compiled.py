@@ -7,7 +7,7 @@ the next few: their states and the weights stay in the cache, and so do products
 Loops over a row stay short, on views of their own: then the compiler makes them work on many numbers at once.
 
 Each walk does the parts `begin` to `end` - 1 of its work, a part being such rows in one direction; threads share them.
-Arrays are the trace's (`bptt.Trace`), `entering` has those of `bptt.Entering`; `places` is where each step's
+Arrays are the trace's (`trace.Trace`), `entering` has those of `trace.Entering`; `places` is where each step's
 predecessor stands in the states, `w` the recurrent weight. Weights come as `tiles.panels`.
 """
 
@@ -22,9 +22,9 @@ from torch import Tensor
 from torch.nn.functional import linear
 
 from seqkit.nn import tiles
-from seqkit.nn.bptt import Entering, Kernel, Trace, Weights
 from seqkit.nn.cells import State
 from seqkit.nn.tiles import add_product, compiled, panels
+from seqkit.nn.trace import Entering, Kernel, Trace, Weights
 from seqkit.nn.workers import shared
 
 BLOCK = 16

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from seqkit.nn.bptt import KnownInputs
 from seqkit.nn.cells import State
 from seqkit.nn.dropout import build_dropout
 from seqkit.nn.masks import lengths_to_mask
 from seqkit.nn.recurrent import Recurrent
+from seqkit.nn.trace import KnownInputs
 from seqkit.nn.transformer import TransformerEncoder
 
 

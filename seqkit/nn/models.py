@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
 
-from seqkit.nn.bptt import KnownInputs
 from seqkit.nn.cells import State
 from seqkit.nn.crf import CRF
 from seqkit.nn.decoder import Decoder
@@ -15,6 +14,7 @@ from seqkit.nn.encoder import Encoded, Encoder
 from seqkit.nn.initialisation import initialise_linear
 from seqkit.nn.masks import lengths_to_mask
 from seqkit.nn.pooling import Pooling
+from seqkit.nn.trace import KnownInputs
 from seqkit.nn.vocabulary_loss import linear_cross_entropy
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from seqkit.errors import ConfigError, ShapeError
-from seqkit.nn.bptt import BY_MODE, Kernel, KnownInputs, entering_bias, run_layer
+from seqkit.nn.bptt import entering_bias, run_layer
 from seqkit.nn.cells import State, get_cell
 from seqkit.nn.dropout import build_dropout
 from seqkit.nn.held import Held, run_held
@@ -33,6 +33,8 @@ from seqkit.nn.kernels import (
 from seqkit.nn.observed import Observer, SeenStep, run_observed
 from seqkit.nn.padded import closing_weight, padding_behind, padding_in_front
 from seqkit.nn.ragged import Ragged, rectangle
+from seqkit.nn.trace import Kernel, KnownInputs
+from seqkit.nn.walks import BY_MODE
 from seqkit.nn.workers import share_out
 
 MOST_KNOWN = 1 << 24

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 from seqkit.data.batch import Batch, move
 from seqkit.nn import CRF, CharCNN, CharRNN, Encoder, Tagger, TokenEmbedding, build_characters
-from seqkit.nn.bptt import KnownInputs
 from seqkit.nn.constraints import Scheme, allowed_transitions, constrained_nbest
 from seqkit.nn.masks import lengths_to_mask
+from seqkit.nn.trace import KnownInputs
 from seqkit.nn.workers import share_out
 
 from .config import NerModel

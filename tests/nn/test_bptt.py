@@ -13,10 +13,11 @@ from torch import Tensor
 
 from seqkit.errors import ConfigError, UnknownNameError
 from seqkit.nn import Recurrent, kernels, recurrent
-from seqkit.nn.bptt import KnownInputs, run_layer
+from seqkit.nn.bptt import run_layer
 from seqkit.nn.cells import CELLS
 from seqkit.nn.ragged import Ragged, rectangle
 from seqkit.nn.recurrent import walks
+from seqkit.nn.trace import KnownInputs
 
 LENGTHS = [3, 0, 5, 5, 1]
 

@@ -1,0 +1,126 @@
+"""What a recurrent layer's way through time starts from and leaves behind, and who walks it.
+
+Shapes: `dirs` is 1 or 2, `total` the real steps of the batch (`ragged.py`), `rows` those of one step; `gates` is 1, 3
+or 4. Gate order is torch's: r, z, n and i, f, g, o.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from seqkit.nn.ragged import Ragged
+
+Views = Sequence[Tensor]
+
+Weights = Sequence[Tensor]
+"""A weight of each direction."""
+
+
+@dataclass(frozen=True)
+class Trace:
+    """One layer on its way through time.
+
+    Attributes:
+        ragged: The layout.
+        states: Hidden states, float [dirs, batch + total, hidden]: the start, then step by step.
+        cells: The same for LSTM's cell; other cells leave it empty.
+        gates: Gates after their nonlinearity, float [dirs, total, gates * hidden].
+        extra: What else the backward pass needs, float [dirs, total, hidden]: LSTM's tanh(cell), GRU's recurrent
+            part of the candidate; the plain cells leave it empty.
+    """
+
+    ragged: Ragged
+    states: Tensor
+    cells: Tensor
+    gates: Tensor
+    extra: Tensor
+
+    @property
+    def batch(self) -> int:
+        """Rows of the start."""
+        return self.states.size(1) - self.gates.size(1)
+
+    def steps(self, part: Tensor) -> Views:
+        """Views of each step, [dirs, rows, ...], of float [dirs, total, ...]."""
+        return torch.split(part, self.ragged.sizes, dim=1)
+
+    def with_start(self, part: Tensor) -> Views:
+        """Views of the start, then of each step, of float [dirs, batch + total, ...]."""
+        return torch.split(part, [self.batch, *self.ragged.sizes], dim=1)
+
+    def blocks(self, first: int, last: int) -> Views:
+        """Gates `first` to `last` - 1 of each step, views [dirs, rows, (last - first) * hidden]."""
+        hidden = self.states.size(2)
+        return self.steps(self.gates[..., first * hidden : last * hidden])
+
+    def before(self, part: Tensor) -> Tensor:
+        """What stood before each step, float [dirs, total, hidden], in float [dirs, batch + total, hidden]."""
+        return part.index_select(1, self.ragged.previous)
+
+
+@dataclass(frozen=True)
+class Entering:
+    """What enters a layer at its steps.
+
+    Attributes:
+        rows: Inputs, float [dirs, total, size].
+        weight: `weight_ih` of each direction, float [gates * hidden, size].
+        bias: What is added to the products, float [dirs, gates * hidden].
+        known: Sums of products and bias that stand for inputs, float [dirs, n, gates * hidden], or nothing.
+        which: Which of those enter, int64 [dirs, total]; or nothing, then inputs do.
+    """
+
+    rows: Tensor
+    weight: Weights
+    bias: Tensor
+    known: Tensor
+    which: Tensor
+
+
+class KnownInputs(NamedTuple):
+    """Inputs that come again and again, for answers.
+
+    Attributes:
+        sums: What each brings to a layer's gates, its products and the bias, float [dirs, n, gates * hidden].
+        rows: Which of them stands at each step, int64 [batch, len].
+    """
+
+    sums: Tensor
+    rows: Tensor
+
+
+Walk = Callable[[Trace, Entering, Weights, Tensor], None]
+"""Fills a trace by `weight_hh` of each direction [gates * hidden, hidden] and `bias_hh` [dirs, gates * hidden]."""
+
+Return = Callable[[Trace, Weights, Tensor, Tensor], tuple[Tensor, Tensor]]
+"""From `weight_hh` of each direction and the gradients of all states and cells, which it completes in place, gradients
+of the recurrent products and of the input's products, each [dirs, total, gates * hidden]."""
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """How one cell walks through time.
+
+    Attributes:
+        forward: The way there.
+        backward: The way back.
+        num_states: Tensors of its state.
+        inner: Gradients of inputs from those of their products [dirs, total, gates * hidden] and the weights.
+        outer: Gradients of weights from what they take in [dirs, total, size] and the same gradients.
+    """
+
+    forward: Walk
+    backward: Return
+    num_states: int
+    inner: Callable[[Tensor, Weights], Tensor]
+    outer: Callable[[Tensor, Tensor], Tensor]
+
+
+def stack(parts: Weights) -> Tensor:
+    """What each direction has as [dirs, ...], without a copy where there is one direction."""
+    return torch.stack(list(parts)) if len(parts) > 1 else parts[0].unsqueeze(0)
