@@ -36,7 +36,8 @@ class Batch:
 
     def to(self, device: torch.device) -> Batch:
         """The batch with its values on that device."""
-        return Batch(_sent(self.values, device), self.lengths)
+        values = _sent(self.values, device)
+        return self if values is self.values else Batch(values, self.lengths)
 
     def __len__(self) -> int:
         return self.values.size(0)
@@ -103,13 +104,12 @@ def steps_of(batch: Any) -> tuple[int, int]:
 def move(batch: T, device: torch.device) -> T:
     """A dataclass of tensors and batches on another device; other fields stay as they are."""
     moved: dict[str, Any] = {}
-    for field in dataclasses.fields(batch):  # type: ignore[arg-type]
-        value = getattr(batch, field.name)
-        if isinstance(value, Batch):
-            moved[field.name] = value.to(device)
-        elif isinstance(value, Tensor):
-            moved[field.name] = _sent(value, device)
-    return dataclasses.replace(batch, **moved)  # type: ignore[type-var]
+    for name, value in vars(batch).items():
+        if isinstance(value, (Batch, Tensor)):
+            sent = value.to(device) if isinstance(value, Batch) else _sent(value, device)
+            if sent is not value:
+                moved[name] = sent
+    return dataclasses.replace(batch, **moved) if moved else batch  # type: ignore[type-var]
 
 
 def _sent(values: Tensor, device: torch.device) -> Tensor:

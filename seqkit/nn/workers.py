@@ -61,17 +61,18 @@ def share_out(function: Callable[[T], Any], items: Sequence[T]) -> list[Any]:
     """What the function gives for each item, in order; threads take the items one by one, from the last on.
 
     Torch has one thread in each of them: two of its own would wait for each other in every operation. They compute as
-    this one does now: in inference mode or not, in its precision.
+    this one does now: with gradients, without or in inference mode, in its precision.
     """
     helpers, most = _helpers(len(items)), workers() - 1
     if not helpers:
         return [function(item) for item in items]
     results: list[Any] = [None] * len(items)
-    inference, mixed = torch.is_inference_mode_enabled(), torch.is_autocast_enabled("cpu")
-    narrow = torch.get_autocast_dtype("cpu")
+    inference, grads = torch.is_inference_mode_enabled(), torch.is_grad_enabled()
+    mixed, narrow = torch.is_autocast_enabled("cpu"), torch.get_autocast_dtype("cpu")
 
     def work(index: int) -> None:
-        with torch.inference_mode(inference), torch.autocast("cpu", narrow, enabled=mixed):
+        precision = torch.autocast("cpu", narrow, enabled=mixed)
+        with torch.inference_mode(inference), torch.set_grad_enabled(grads), precision:
             results[index] = function(items[index])
 
     torch_threads = torch.get_num_threads()

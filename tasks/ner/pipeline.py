@@ -153,7 +153,7 @@ class NerPipeline(Pipeline[Sentence, Item, Sentences]):
     def prepare_answers(self, items: Sequence[Item]) -> Sequence[Item]:
         """Each different word's vector is computed once where most words come again."""
         tokens, which = _different(items)
-        if MOST_COME_AGAIN * len(tokens) > len(which):
+        if len(which) <= MOST_COME_AGAIN * len(tokens):
             return items
         parts = [tokens[first : first + WORDS] for first in range(0, len(tokens), WORDS)]
         known = self.model.know([_sentence_of(part) for part in parts])

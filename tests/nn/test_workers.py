@@ -116,16 +116,17 @@ def test_threads_compute_as_the_one_that_shares_out() -> None:
     set_workers(3)
     all_at_once = threading.Barrier(3, timeout=10)
 
-    def state(_: int) -> tuple[bool, bool, torch.dtype]:
+    def state(_: int) -> tuple[bool, bool, bool, torch.dtype]:
         all_at_once.wait()
         mixed, narrow = torch.is_autocast_enabled("cpu"), torch.get_autocast_dtype("cpu")
-        return torch.is_inference_mode_enabled(), mixed, narrow
+        return torch.is_inference_mode_enabled(), torch.is_grad_enabled(), mixed, narrow
 
-    with torch.inference_mode(), torch.autocast("cpu", torch.float16):
-        assert share_out(state, range(3)) == [(True, True, torch.float16)] * 3
-    assert [(inside, mixed) for inside, mixed, _ in share_out(state, range(3))] == [
-        (False, False)
-    ] * 3
+    half = torch.float16
+    with torch.inference_mode(), torch.autocast("cpu", half):
+        assert share_out(state, range(3)) == [(True, False, True, half)] * 3
+    with torch.no_grad(), torch.autocast("cpu", half):
+        assert share_out(state, range(3)) == [(False, False, True, half)] * 3
+    assert [told[:3] for told in share_out(state, range(3))] == [(False, True, False)] * 3
 
 
 def test_a_long_last_item_is_begun_first_and_the_others_are_done_beside_it() -> None:
