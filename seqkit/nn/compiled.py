@@ -296,9 +296,13 @@ def gru_step(
     inputs: Tensor, before: State, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor, b_hh: Tensor
 ) -> State:
     """As `cells.gru_step`, without gradients."""
+    return gru_step_from(linear(inputs, w_ih, b_ih), before, w_hh, b_hh)
+
+
+def gru_step_from(sums: Tensor, before: State, w_hh: Tensor, b_hh: Tensor) -> State:
+    """The same from the input's sums, float [batch, 3 * hidden], which become the gates."""
     (old,) = before
-    sums, products = linear(inputs, w_ih, b_ih), linear(old, w_hh, b_hh)
-    new = old.new_empty(old.shape)
+    products, new = linear(old, w_hh, b_hh), old.new_empty(old.shape)
     gru_close(*(part.detach().numpy() for part in (sums, products, old, new)))
     return (new,)
 

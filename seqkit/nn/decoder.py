@@ -20,8 +20,9 @@ from seqkit.nn.dropout import Dropout
 from seqkit.nn.embedding import TokenEmbedding
 from seqkit.nn.encoder import Encoded
 from seqkit.nn.initialisation import initialise_transformer
-from seqkit.nn.kernels import MayCompile, answers_compiled
-from seqkit.nn.recurrent import Recurrent
+from seqkit.nn.kernels import MANY_ROWS, MayCompile, answers_compiled
+from seqkit.nn.known import KnownTokens
+from seqkit.nn.recurrent import MOST_KNOWN, Recurrent
 from seqkit.nn.transformer import Positions
 
 S = TypeVar("S")
@@ -80,6 +81,7 @@ class RecurrentState:
         feed: Features of the step before, float [rows, feature_size]; used by input feeding.
         owners: Row of the encoded batch that each row belongs to, int64 [rows].
         width: So many hypotheses side by side have the same memory (1: nobody has looked).
+        known: What tokens bring to the first layer, where that is kept for all steps.
     """
 
     memory: Tensor
@@ -89,6 +91,7 @@ class RecurrentState:
     feed: Tensor
     owners: Tensor
     width: int = 1
+    known: KnownTokens | None = None
 
     def select(self, rows: Tensor) -> RecurrentState:
         """The state of the given rows, int64 [n]; rows may repeat.
@@ -103,7 +106,7 @@ class RecurrentState:
             memory, keys, mask = (part.index_select(0, sources) for part in (memory, keys, mask))
         hidden = tuple(part.index_select(1, rows) for part in self.hidden)
         feed = self.feed.index_select(0, rows)
-        return RecurrentState(memory, keys, mask, hidden, feed, owners, width)
+        return RecurrentState(memory, keys, mask, hidden, feed, owners, width, self.known)
 
 
 def _width(owners: Tensor) -> int:
@@ -199,7 +202,26 @@ class RecurrentDecoder(nn.Module, MayCompile):
         keys = memory if self.attention is None else self.attention.keys(memory)
         feed = memory.new_zeros(memory.size(0), self.feature_size)
         owners = torch.arange(memory.size(0), device=memory.device)
-        return RecurrentState(memory, keys, encoded.mask, self.bridge(encoded.state), feed, owners)
+        return RecurrentState(
+            memory, keys, encoded.mask, self.bridge(encoded.state), feed, owners,
+            known=self._known_tokens(memory),
+        )  # fmt: skip
+
+    def _known_tokens(self, memory: Tensor) -> KnownTokens | None:
+        """For answers to many sentences whose steps read tokens and nothing else."""
+        answers = not (self.training or self.input_feeding) and self.layers.steps_from_sums(memory)
+        weight, bias = (
+            self.layers.get_parameter("weight_ih_l0"),
+            self.layers.get_parameter("bias_ih_l0"),
+        )
+        vocab_size = self.embedding.vocab_size
+        if not answers or len(memory) < MANY_ROWS or vocab_size * len(bias) > MOST_KNOWN:
+            return None
+
+        def sums_of(tokens: Tensor) -> Tensor:
+            return nn.functional.linear(self.embedding(tokens), weight, bias)
+
+        return KnownTokens(sums_of, vocab_size, bias.detach())
 
     def forward(
         self, tokens: Tensor, state: RecurrentState, sampling_prob: float = 0.0
@@ -258,7 +280,9 @@ class RecurrentDecoder(nn.Module, MayCompile):
     ) -> tuple[Tensor, RecurrentState, Tensor | None]:
         vectors = self.dropout(self.embedding(tokens))
         inputs = torch.cat([vectors, state.feed], dim=-1) if self.input_feeding else vectors
-        output, hidden = self.layers.step(inputs, state.hidden)
+        known = state.known if self.layers.steps_from_sums(inputs) else None
+        sums = None if known is None else known(tokens)
+        output, hidden = self.layers.step(inputs, state.hidden, sums)
         context, weights = self._attend(output, state)
         if self.second is not None:
             assert context is not None

@@ -109,6 +109,10 @@ class Encoder(nn.Module):
         memory, final = self.layers(inputs, lengths, state, need_outputs=need_memory, known=known)
         return Encoded(memory, mask, tuple(self._join_directions(part) for part in final), lengths)
 
+    def takes_known(self, vectors: Tensor) -> bool:
+        """See `Recurrent.takes_known`; False of a transformer."""
+        return isinstance(self.layers, Recurrent) and self.layers.takes_known(vectors)
+
     def known_sums(self, vectors: Tensor) -> Tensor | None:
         """See `Recurrent.known_sums`; None of a transformer."""
         layers = self.layers

@@ -10,8 +10,10 @@ from seqkit.nn.cells import State
 from seqkit.nn.crf import CRF
 from seqkit.nn.decoder import Decoder
 from seqkit.nn.dropout import Dropout
+from seqkit.nn.embedding import TokenEmbedding
 from seqkit.nn.encoder import Encoded, Encoder
 from seqkit.nn.initialisation import initialise_linear
+from seqkit.nn.known import known_inputs
 from seqkit.nn.masks import lengths_to_mask
 from seqkit.nn.pooling import Pooling
 from seqkit.nn.trace import KnownInputs
@@ -81,7 +83,12 @@ class Classifier(nn.Module):
     def forward(self, batch: Batch, state: State | None = None) -> tuple[Tensor, Tensor | None]:
         """(logits [batch, num_outputs]; attention weights [batch, len] of attention pooling, else None)."""
         vectors = self.embedding(batch.values)
-        encoded = self.encoder(vectors, batch.lengths, state, need_memory=self.pooling.needs_memory)
+        known = None
+        if isinstance(self.embedding, TokenEmbedding):
+            known = known_inputs(self.embedding, self.encoder, batch.values, vectors)
+        encoded = self.encoder(
+            vectors, batch.lengths, state, need_memory=self.pooling.needs_memory, known=known
+        )
         pooled, weights = self.pooling(encoded)
         return self.head(self.dropout(pooled)), weights
 
@@ -132,7 +139,9 @@ class SourceEncoder(nn.Module):
 
     def forward(self, batch: Batch) -> Encoded:
         """Encodes int64 values [batch, len]."""
-        encoded: Encoded = self.encoder(self.embedding(batch.values), batch.lengths)
+        vectors = self.embedding(batch.values)
+        known = known_inputs(self.embedding, self.encoder, batch.values, vectors)
+        encoded: Encoded = self.encoder(vectors, batch.lengths, known=known)
         return encoded
 
 

@@ -168,7 +168,7 @@ class Recurrent(nn.RNNBase):
         """
         weights = self._weights_of(0)
         shape = len(weights), len(vectors), len(weights[0][0])
-        if not self._takes_known(vectors) or math.prod(shape) > MOST_KNOWN:
+        if not self.takes_known(vectors) or math.prod(shape) > MOST_KNOWN:
             return None
         sums = vectors.new_empty(shape)
 
@@ -183,7 +183,7 @@ class Recurrent(nn.RNNBase):
             share_out(fill, list(product(range(len(weights)), range(0, len(vectors), TOGETHER))))
         return sums
 
-    def _takes_known(self, vectors: Tensor) -> bool:
+    def takes_known(self, vectors: Tensor) -> bool:
         """Whether answers are fastest by what is known of such inputs."""
         if torch.is_grad_enabled() or not runs_compiled(vectors):
             return False
@@ -192,18 +192,23 @@ class Recurrent(nn.RNNBase):
             return self.hidden_size <= COMPILED_UP_TO and not (mixed and self.num_layers > 1)
         return self.kernel == "compiled"
 
-    def step(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
-        """One step of every layer, for decoding: float [batch, input_size] -> [batch, hidden_size] and state."""
+    def step(
+        self, inputs: Tensor, state: State, sums: Tensor | None = None
+    ) -> tuple[Tensor, State]:
+        """One step of every layer, for decoding: float [batch, input_size] -> [batch, hidden_size] and state.
+
+        `sums` are what the inputs bring to the first layer, a row of `known_sums` each, where `steps_from_sums`; they
+        are overwritten.
+        """
         parts: list[State] = []
         for layer in range(self.num_layers):
             before = tuple(part[layer] for part in state)
-            w_ih, w_hh, b_ih, b_hh = (getattr(self, f"{name}_l{layer}") for name in _WEIGHTS)
-            after = self._cell_step(inputs)(inputs, before, w_ih, w_hh, b_ih, b_hh)
+            weights = [getattr(self, f"{name}_l{layer}") for name in _WEIGHTS]
+            after = self._cell_step(inputs, before, weights, sums if layer == 0 else None)
             if self.observer is not None:
                 real = torch.ones(len(inputs), dtype=torch.bool, device=inputs.device)
-                weights = (w_ih, w_hh, b_ih, b_hh)
                 self.observer(
-                    SeenStep(self.cell, layer, False, inputs, before, after, weights, real)
+                    SeenStep(self.cell, layer, False, inputs, before, after, tuple(weights), real)
                 )
             parts.append(after)
             inputs = after[0]
@@ -211,14 +216,23 @@ class Recurrent(nn.RNNBase):
                 inputs = self.between(inputs.unsqueeze(1)).squeeze(1)
         return inputs, tuple(torch.stack(layers) for layers in zip(*parts, strict=True))
 
-    def _cell_step(self, inputs: Tensor) -> Callable[..., State]:
-        """What takes a layer one step on."""
+    def steps_from_sums(self, inputs: Tensor) -> bool:
+        """Whether machine code takes such inputs a step on now."""
         compiles = self.kernel in ("auto", "compiled") and answers_compiled(inputs)
-        if not (compiles and self.cell.name == "gru"):
-            return self.cell.step
+        return compiles and self.cell.name == "gru"
+
+    def _cell_step(
+        self, inputs: Tensor, before: State, weights: list[Tensor], sums: Tensor | None
+    ) -> State:
+        """Takes a layer one step on."""
+        if not self.steps_from_sums(inputs):
+            return self.cell.step(inputs, before, *weights)
         from seqkit.nn import compiled  # numba takes a while
 
-        return compiled.gru_step
+        if sums is None:
+            return compiled.gru_step(inputs, before, *weights)
+        _, w_hh, _, b_hh = weights
+        return compiled.gru_step_from(sums, before, w_hh, b_hh)
 
     def zero_state(self, batch: int, like: Tensor) -> State:
         """The state before any step: zeros in the dtype and on the device of `like`."""
