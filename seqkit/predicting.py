@@ -104,22 +104,20 @@ def predict_window(
 
     def answer(indices: Sequence[int]) -> list[Prediction]:
         chosen = [items[i] for i in indices]
-        batch = pipeline.collate(chosen).to(device)
-        with computing_in(how.precision, device):
-            return pipeline.predict(chosen, batch)
+        return pipeline.predict(chosen, pipeline.collate(chosen).to(device))
 
     batches = list(_batches([pipeline.length(item) for item in items], how.batch_size))
     if len(batches) > 1:
         keep_memory()
     if len(items) >= MANY and device.type == "cpu":
         start_compiled()
-    if len(batches) > 1 and device.type == "cpu" and has_started():
-        with computing_in(how.precision, device):
+    with computing_in(how.precision, device):
+        if len(batches) > 1 and device.type == "cpu" and has_started():
             items = pipeline.prepare_answers(items)
-    if how.processes.size == 1 and device.type == "cpu" and _may_share(len(batches)):
-        answers = share_out(answer, batches)
-    else:
-        answers = how.processes.map(answer, batches, Prediction.revive_all)
+        if how.processes.size == 1 and device.type == "cpu" and _may_share(len(batches)):
+            answers = share_out(answer, batches)
+        else:
+            answers = how.processes.map(answer, batches, Prediction.revive_all)
     by_index = {
         index: dataclasses.replace(answer, input=raws[index])
         for indices, found in zip(batches, answers, strict=True)

@@ -210,16 +210,12 @@ class RecurrentDecoder(nn.Module, MayCompile):
     def _known_tokens(self, memory: Tensor) -> KnownTokens | None:
         """For answers to many sentences whose steps read tokens and nothing else."""
         answers = not (self.training or self.input_feeding) and self.layers.steps_from_sums(memory)
-        weight, bias = (
-            self.layers.get_parameter("weight_ih_l0"),
-            self.layers.get_parameter("bias_ih_l0"),
-        )
-        vocab_size = self.embedding.vocab_size
+        bias, vocab_size = self.layers.get_parameter("bias_ih_l0"), self.embedding.vocab_size
         if not answers or len(memory) < MANY_ROWS or vocab_size * len(bias) > MOST_KNOWN:
             return None
 
         def sums_of(tokens: Tensor) -> Tensor:
-            return nn.functional.linear(self.embedding(tokens), weight, bias)
+            return self.layers.entering_sums(self.embedding(tokens))
 
         return KnownTokens(sums_of, vocab_size, bias.detach())
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from seqkit.nn.embedding import TokenEmbedding
 from seqkit.nn.encoder import Encoder
 from seqkit.nn.kernels import MANY_ROWS
 from seqkit.nn.trace import KnownInputs
@@ -24,13 +25,15 @@ def known_inputs(
     """What tokens int64 [batch, len] bring to an encoder that answers, for `Recurrent`; None where that does not help.
 
     Args:
-        embedding: Vectors of tokens.
+        embedding: Vectors of tokens; of anything else nothing is known.
         encoder: Who is to read them.
-        ids: The tokens.
+        ids: The tokens, or what else the embedding reads.
         vectors: Their vectors, float [batch, len, size].
     """
     small = len(ids) < MANY_ROWS or vectors.size(-1) < WIDE
-    if small or encoder.training or not encoder.takes_known(vectors):
+    if not isinstance(embedding, TokenEmbedding) or small:
+        return None
+    if encoder.training or not encoder.takes_known(vectors):
         return None
     tokens, rows = torch.unique(ids, return_inverse=True)
     if ids.numel() < COME_AGAIN * len(tokens):

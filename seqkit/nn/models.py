@@ -10,7 +10,6 @@ from seqkit.nn.cells import State
 from seqkit.nn.crf import CRF
 from seqkit.nn.decoder import Decoder
 from seqkit.nn.dropout import Dropout
-from seqkit.nn.embedding import TokenEmbedding
 from seqkit.nn.encoder import Encoded, Encoder
 from seqkit.nn.initialisation import initialise_linear
 from seqkit.nn.known import known_inputs
@@ -83,9 +82,7 @@ class Classifier(nn.Module):
     def forward(self, batch: Batch, state: State | None = None) -> tuple[Tensor, Tensor | None]:
         """(logits [batch, num_outputs]; attention weights [batch, len] of attention pooling, else None)."""
         vectors = self.embedding(batch.values)
-        known = None
-        if isinstance(self.embedding, TokenEmbedding):
-            known = known_inputs(self.embedding, self.encoder, batch.values, vectors)
+        known = known_inputs(self.embedding, self.encoder, batch.values, vectors)
         encoded = self.encoder(
             vectors, batch.lengths, state, need_memory=self.pooling.needs_memory, known=known
         )

@@ -174,14 +174,19 @@ class Recurrent(nn.RNNBase):
 
         def fill(part: tuple[int, int]) -> None:
             direction, first = part
-            w_ih, _, b_ih, b_hh = weights[direction]
             mine = slice(first, first + TOGETHER)
-            bias = entering_bias(self.mode, b_ih, b_hh)
-            torch.addmm(bias, vectors[mine], w_ih.T, out=sums[direction, mine])
+            self.entering_sums(vectors[mine], direction, out=sums[direction, mine])
 
         with exact(vectors.device):
             share_out(fill, list(product(range(len(weights)), range(0, len(vectors), TOGETHER))))
         return sums
+
+    def entering_sums(
+        self, vectors: Tensor, direction: int = 0, out: Tensor | None = None
+    ) -> Tensor:
+        """Products of inputs [n, input_size] and the first layer's weight, with the bias: [n, gates * hidden_size]."""
+        w_ih, _, b_ih, b_hh = self._weights_of(0)[direction]
+        return torch.addmm(entering_bias(self.mode, b_ih, b_hh), vectors, w_ih.T, out=out)
 
     def takes_known(self, vectors: Tensor) -> bool:
         """Whether answers are fastest by what is known of such inputs."""

@@ -12,13 +12,11 @@ import torch
 from torch import Tensor
 
 from seqkit.errors import ConfigError, UnknownNameError
-from seqkit.nn import Recurrent, kernels, recurrent
+from seqkit.nn import Recurrent, kernels
 from seqkit.nn.bptt import run_layer
 from seqkit.nn.cells import CELLS
 from seqkit.nn.ragged import Ragged, rectangle
 from seqkit.nn.recurrent import walks
-from seqkit.nn.trace import KnownInputs
-from seqkit.nn.workers import set_workers
 
 LENGTHS = [3, 0, 5, 5, 1]
 
@@ -270,44 +268,6 @@ def test_machine_code_gives_the_same_numbers_each_time_and_whatever_rows_stand_b
     outputs, _ = layer(inputs, lengths)
     torch.testing.assert_close(layer(inputs, lengths)[0], outputs, rtol=0, atol=0)
     torch.testing.assert_close(layer(inputs[5:15], lengths[5:15])[0], outputs[5:15])
-
-
-@needs_numba
-@every_cell
-@pytest.mark.parametrize("lengths", [None, [6, 0, 3, 5, 1]])
-def test_what_is_known_of_inputs_stands_for_their_products(
-    cell: str, lengths: list[int] | None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    layer = Recurrent(cell, 4, 9, num_layers=2, bidirectional=True, kernel="compiled")
-    vectors, rows = torch.randn(recurrent.TOGETHER + 3, 4), torch.randint(0, 515, (5, 6))
-    inputs, given = vectors[rows], None if lengths is None else torch.tensor(lengths)
-    wanted = layer(inputs, given)
-    assert layer.known_sums(vectors) is None  # gradients may be wanted
-    set_workers(2)
-    with torch.no_grad():
-        sums = layer.known_sums(vectors)
-        assert sums is not None
-        known = KnownInputs(sums, rows)
-        torch.testing.assert_close(layer(inputs, given, known=known), wanted)
-        with torch.autocast("cpu", torch.bfloat16):  # as in float32
-            torch.testing.assert_close(layer(inputs, given, known=known), wanted)
-            torch.testing.assert_close(layer.known_sums(vectors), sums)
-        twice = KnownInputs(2 * sums, rows)  # taken where it may be, and there only
-        assert not torch.allclose(layer(inputs, given, known=twice)[0], wanted[0])
-        layer.kernel = "own"
-        torch.testing.assert_close(layer(inputs, given, known=twice), wanted)
-        assert layer.known_sums(vectors) is None
-        layer.kernel = "auto"
-        assert layer.known_sums(vectors) is not None
-        torch.testing.assert_close(layer(inputs, given, known=known), wanted)
-        with torch.autocast("cpu", torch.bfloat16):  # the second layer is faster in it
-            assert layer.known_sums(vectors) is None
-        monkeypatch.setattr(recurrent, "COMPILED_UP_TO", 8)
-        assert layer.known_sums(vectors) is None
-        layer.kernel = "compiled"
-        monkeypatch.setattr(recurrent, "MOST_KNOWN", sums.numel() - 1)
-        assert layer.known_sums(vectors) is None
-    torch.testing.assert_close(layer(inputs, given, known=twice), wanted)
 
 
 @needs_numba

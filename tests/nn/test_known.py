@@ -8,22 +8,65 @@ from torch import Tensor
 
 from seqkit.data.batch import pad
 from seqkit.nn import (
+    CELLS,
     Classifier,
     Encoder,
     Pooling,
+    Recurrent,
     RecurrentDecoder,
     SourceEncoder,
     TokenEmbedding,
     known,
+    recurrent,
 )
 from seqkit.nn.encoder import Encoded
 from seqkit.nn.kernels import MANY_ROWS, has_numba, start_compiled
 from seqkit.nn.known import KnownTokens
+from seqkit.nn.trace import KnownInputs
+from seqkit.nn.workers import set_workers
 
 VOCAB, SIZE = 9, known.WIDE
 ROWS = [[4, 5, 6, 7], [8], [5, 4]] * MANY_ROWS
 
 needs_numba = pytest.mark.skipif(not has_numba(), reason="the extra `compiled` is not installed")
+
+
+@needs_numba
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("lengths", [None, [6, 0, 3, 5, 1]])
+def test_what_is_known_of_inputs_stands_for_their_products(
+    cell: str, lengths: list[int] | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layer = Recurrent(cell, 4, 9, num_layers=2, bidirectional=True, kernel="compiled")
+    vectors, rows = torch.randn(recurrent.TOGETHER + 3, 4), torch.randint(0, 515, (5, 6))
+    inputs, given = vectors[rows], None if lengths is None else torch.tensor(lengths)
+    wanted = layer(inputs, given)
+    assert layer.known_sums(vectors) is None  # gradients may be wanted
+    set_workers(2)
+    with torch.no_grad():
+        sums = layer.known_sums(vectors)
+        assert sums is not None
+        once = KnownInputs(sums, rows)
+        torch.testing.assert_close(layer(inputs, given, known=once), wanted)
+        with torch.autocast("cpu", torch.bfloat16):  # as in float32
+            torch.testing.assert_close(layer(inputs, given, known=once), wanted)
+            torch.testing.assert_close(layer.known_sums(vectors), sums)
+        twice = KnownInputs(2 * sums, rows)  # taken where it may be, and there only
+        assert not torch.allclose(layer(inputs, given, known=twice)[0], wanted[0])
+        layer.kernel = "own"
+        torch.testing.assert_close(layer(inputs, given, known=twice), wanted)
+        assert layer.known_sums(vectors) is None
+        layer.kernel = "auto"
+        assert layer.known_sums(vectors) is not None
+        torch.testing.assert_close(layer(inputs, given, known=once), wanted)
+        with torch.autocast("cpu", torch.bfloat16):  # the second layer is faster in it
+            assert layer.known_sums(vectors) is None
+        monkeypatch.setattr(recurrent, "COMPILED_UP_TO", 8)
+        assert layer.known_sums(vectors) is None
+        layer.kernel = "compiled"
+        monkeypatch.setattr(recurrent, "MOST_KNOWN", sums.numel() - 1)
+        assert layer.known_sums(vectors) is None
+    torch.testing.assert_close(layer(inputs, given, known=twice), wanted)
 
 
 def test_a_token_is_computed_when_it_first_comes_and_kept() -> None:
