@@ -6,15 +6,14 @@ import dataclasses
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import accumulate, chain
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from torch import Tensor
 
-from seqkit.data.batch import Batch, pad_alike, pad_joined, steps_of
+from seqkit.data.batch import pad_joined, steps_of
 from seqkit.data.tag_schemes import OUTSIDE, PREFIXES, bio_spans, from_bio
 from seqkit.data.vectors import start_from_vectors, vector_size, words_with_vectors
 from seqkit.errors import ConfigError, DataError
@@ -31,8 +30,9 @@ from seqkit.weights import read_weights
 
 from .config import NerConfig
 from .entities import entities_of, marked
-from .features import WordFeatures, WordIds, learn_features, normal_form
-from .network import EntityNetwork, KnownBatch, KnownWords, Sentences, WordBatch, build_network
+from .features import WordFeatures, learn_features, normal_form
+from .items import Item, KnownItem, batch_of, different_tokens, joined, sentence_of
+from .network import EntityNetwork, KnownBatch, Sentences, WordBatch, build_network
 from .reading import Sentence
 from .showing import confusion, error_kinds, named, tag_grid, tagged, transition_grid
 from .tokenising import iter_tokens
@@ -47,41 +47,6 @@ IN_BIO = {"B": "B", "S": "B", "I": "I", "E": "I"}
 """Prefixes of BIO and BIOES, in BIO."""
 TAG_WEIGHTS = ("head.weight", "head.bias", "crf.start_transitions", "crf.end_transitions")
 """Weights with a row for each tag."""
-
-
-@dataclass(frozen=True)
-class Item:
-    """A sentence as numbers, with what leads back to its text.
-
-    Attributes:
-        ids: What the network sees of each token, see `WordFeatures`.
-        tags: Ids of the gold tags, int64 [len]; zeros where there are none.
-        text: The text; of a list of tokens, these with a space between.
-        offsets: Of each token its first character and the one after its last.
-    """
-
-    ids: Sequence[bytes]
-    tags: np.ndarray
-    text: str
-    offsets: list[tuple[int, int]]
-
-    @property
-    def tokens(self) -> list[str]:
-        """The tokens."""
-        return [self.text[start:end] for start, end in self.offsets]
-
-
-@dataclass(frozen=True)
-class KnownItem(Item):
-    """A sentence of known words.
-
-    Attributes:
-        rows: Which of them each token is, int64 [len].
-        known: The words.
-    """
-
-    rows: np.ndarray
-    known: KnownWords
 
 
 class NerPipeline(Pipeline[Sentence, Item, Sentences]):
@@ -123,13 +88,13 @@ class NerPipeline(Pipeline[Sentence, Item, Sentences]):
         tags = from_bio(example.tags, self.config.model.tag_scheme)
         # A type that training never showed cannot be learned; the score counts it as missed.
         ids = [self.tag_index.get(tag, 0) for tag in tags]
-        return self._item(*_joined(example.tokens), ids)
+        return self._item(*joined(example.tokens), ids)
 
     def encode_input(self, raw: Any) -> Item:
         if isinstance(raw, str):
             return self._item(raw, list(iter_tokens(raw)))
         if isinstance(raw, (list, tuple)) and all(isinstance(t, str) and t for t in raw):
-            return self._item(*_joined(raw))
+            return self._item(*joined(raw))
         raise DataError(
             "Named entities are found in a text or a list of tokens, none of them empty; "
             f"got {type(raw).__name__}: {raw!r}."
@@ -147,16 +112,16 @@ class NerPipeline(Pipeline[Sentence, Item, Sentences]):
         if known:
             rows = np.concatenate([item.rows for item in known])
             return KnownBatch(pad_joined(rows, lengths), known[0].known)
-        tokens, which = _different(items)
-        return _batch_of(tokens, which, lengths, np.concatenate([item.tags for item in items]))
+        tokens, which = different_tokens(items)
+        return batch_of(tokens, which, lengths, np.concatenate([item.tags for item in items]))
 
     def prepare_answers(self, items: Sequence[Item]) -> Sequence[Item]:
         """Each different word's vector is computed once where most words come again."""
-        tokens, which = _different(items)
+        tokens, which = different_tokens(items)
         if len(which) <= MOST_COME_AGAIN * len(tokens):
             return items
         parts = [tokens[first : first + WORDS] for first in range(0, len(tokens), WORDS)]
-        known = self.model.know([_sentence_of(part) for part in parts])
+        known = self.model.know([sentence_of(part) for part in parts])
         ends = accumulate(len(item.ids) for item in items)
         rows = (which[end - len(item.ids) : end] for item, end in zip(items, ends, strict=True))
         return [
@@ -400,47 +365,6 @@ def _in_bio(tag: str) -> str:
     """
     prefix, dash, label = tag.partition("-")
     return f"{IN_BIO[prefix]}-{label}" if dash else tag
-
-
-def _different(items: Sequence[Item]) -> tuple[list[bytes], np.ndarray]:
-    """The different tokens of some sentences, and which of them each token is, int64 [tokens of all sentences]."""
-    rows: dict[bytes, int] = {}
-    tokens = chain.from_iterable(item.ids for item in items)
-    which = [rows.setdefault(token, len(rows)) for token in tokens]
-    return list(rows), np.array(which, np.int64)
-
-
-def _batch_of(
-    tokens: Sequence[bytes],
-    which: np.ndarray,
-    lengths: Sequence[int],
-    tags: np.ndarray,
-) -> WordBatch:
-    """Sentences of these lengths, of whose tokens each is `which` of the different ones."""
-    ids = WordIds.of(tokens)
-    flats = ids.words[which], ids.cases[which], which, tags
-    (words, cases, rows, tag_ids), real = pad_alike(flats, lengths)
-    chars = pad_joined(ids.chars, ids.sizes if len(tokens) else [0])
-    return WordBatch(Batch(words, real), cases, chars, rows, tag_ids)
-
-
-def _sentence_of(tokens: Sequence[bytes]) -> WordBatch:
-    """A sentence of these tokens, without tags."""
-    size = len(tokens)
-    return _batch_of(tokens, np.arange(size), [size], np.zeros(size, np.int64))
-
-
-def _joined(tokens: Sequence[str]) -> tuple[str, list[tuple[int, int]]]:
-    """Tokens with a space between, and where each then stands.
-
-    >>> _joined(["Ada", "met"])
-    ('Ada met', [(0, 3), (4, 7)])
-    """
-    offsets, start = [], 0
-    for token in tokens:
-        offsets.append((start, start + len(token)))
-        start += len(token) + 1
-    return " ".join(tokens), offsets
 
 
 def _nothing() -> Prediction:
