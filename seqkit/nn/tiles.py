@@ -39,8 +39,8 @@ DEPTH = 256
 """Outer products that are added up in registers before the sums go back to memory."""
 
 
-NEAR = 2048
-"""Bytes from row to row up to which a panel need not be copied to one place."""
+CACHE_PERIOD = 4096
+"""Bytes after which memory falls into the same places of the nearest cache again: rows so far apart push each other out."""
 
 
 def many_registers() -> bool:
@@ -225,8 +225,9 @@ def _fill_product(begin: int, end: int, x: Any, packed: Any, result: Any) -> Non
     each = -(-x.shape[1] // TOGETHER)
     for part in range(begin, end):
         d, first = part // each, part % each * TOGETHER
-        last = first + TOGETHER
-        add_product(x[d, first:last], packed[d], result[d, first:last])
+        sums = result[d, first : first + TOGETHER]
+        sums[:] = 0
+        add_product(x[d, first : first + TOGETHER], packed[d], sums)
 
 
 @compiled
@@ -247,12 +248,13 @@ def _fill_outer_products(begin: int, end: int, x: Any, y: Any, result: Any) -> N
             columns = x[d, first:last].T
             for panel in range(left, right):
                 part = y[d, first:last, panel * width : (panel + 1) * width]
-                if part.shape[1] == width and y.strides[1] <= NEAR:
+                if part.shape[1] == width and y.strides[1] % CACHE_PERIOD:
                     _add_panel(columns, part, sums[panel - left])
                 else:
-                    for row in range(len(part)):
-                        for place in range(part.shape[1]):
-                            packed[row, place] = part[row, place]
+                    for row in range(last - first):
+                        given = y[d, first + row, panel * width : (panel + 1) * width]
+                        for place in range(len(given)):
+                            packed[row, place] = given[place]
                     _add_panel(columns, packed[: last - first], sums[panel - left])
         for panel in range(left, right):
             for place in range(min(width, to - panel * width)):
@@ -264,7 +266,7 @@ def _fill_outer_products(begin: int, end: int, x: Any, y: Any, result: Any) -> N
 def product(x: Any, weights: Sequence[Any]) -> Any:
     """x [dirs, total, from] times weights of each direction [from, to], [dirs, total, to]."""
     dirs, total, size = x.shape
-    result = np.zeros((dirs, total, weights[0].shape[1]), x.dtype)
+    result = np.empty((dirs, total, weights[0].shape[1]), x.dtype)
     packed = panels(weights)
     shared(
         lambda begin, end: _fill_product(begin, end, x, packed, result),
