@@ -40,7 +40,7 @@ from seqkit.run import (
 )
 from seqkit.task import Splits, Task
 from seqkit.training.report import Reporter
-from seqkit.training.threads import choose_threads
+from seqkit.training.threads import choose_threads, machine_code_multiplies
 from seqkit.versions import versions
 from seqkit.weights import load_weights
 
@@ -247,13 +247,17 @@ def _trained(
     keep_memory()
     begun_with = checkpoint.get("threads", 0) if checkpoint else 0
     hidden_size = pipeline.config.model.hidden_size
-    threads = choose_threads(training.threads, hidden_size, begun_with)
+    choose_threads(training.threads, hidden_size, begun_with)
     trainer = Trainer(
         pipeline, training, task.metric, path, reporter, _agreed_data(splits, processes), processes
     )
     with deterministic(training.deterministic):
         pipeline.model.to(trainer.device)
         compute_features(pipeline, (train_set, dev, splits.test), processes, reporter.features_done)
+        elsewhere = machine_code_multiplies(pipeline)
+        threads = choose_threads(
+            training.threads, hidden_size, begun_with, multiplies_elsewhere=elsewhere
+        )
         facts = _facts(splits, pipeline, trainer.device, threads, processes)
         reporter.started(facts)
         state = trainer.fit(train_set, dev, checkpoint)

@@ -79,6 +79,12 @@ class Generator(Pipeline[ExampleT, ItemT, BatchT]):
             and self._epoch >= training.self_critical_start
         )
 
+    @property
+    def learns_stepwise(self) -> bool:
+        model: GeneratorConfig = self.config.model
+        alone = model.input_feeding or model.conditional or model.sampling != "none"
+        return alone or self.config.training.self_critical > 0
+
     def before_step(self, step: int) -> None:
         """Sets how often the decoder reads its own choice in this step (scheduled sampling)."""
         model: GeneratorConfig = self.config.model

@@ -174,6 +174,11 @@ class Pipeline(ABC, Generic[ExampleT, ItemT, BatchT]):
     def prepare_training(self, train: Sequence[ExampleT]) -> None:
         """Called once before training, with its examples, for what the loss needs of them as a whole."""
 
+    @property
+    def learns_stepwise(self) -> bool:
+        """Whether training calls torch at each step of a sequence."""
+        return False
+
     def before_epoch(self, epoch: int) -> None:
         """Called before each training epoch, counted from 1."""
 

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from seqkit.errors import ShapeError, UnknownNameError
 from seqkit.nn.additive import additive_scores
 from seqkit.nn.kernels import MayCompile
+from seqkit.nn.linear import Linear
 from seqkit.nn.masks import masked_softmax
 
 KINDS = ("none", "dot", "scaled_dot", "general", "additive")
@@ -37,11 +38,11 @@ class Attention(nn.Module, MayCompile):
         self.kind = kind
         self.key_proj: nn.Module = nn.Identity()
         if kind == "additive":
-            self.key_proj = nn.Linear(memory_size, attn_size, bias=False)
-            self.query_proj = nn.Linear(query_size, attn_size)
+            self.key_proj = Linear(memory_size, attn_size, bias=False)
+            self.query_proj = Linear(query_size, attn_size)
             self.energy = nn.Linear(attn_size, 1, bias=False)
         elif kind == "general" or query_size != memory_size:
-            self.key_proj = nn.Linear(memory_size, query_size, bias=False)
+            self.key_proj = Linear(memory_size, query_size, bias=False)
 
     def keys(self, memory: Tensor) -> Tensor:
         """What queries are matched with: float [batch, src_len, key_size] from memory [batch, src_len, memory_size]."""

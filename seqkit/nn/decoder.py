@@ -20,8 +20,9 @@ from seqkit.nn.dropout import Dropout
 from seqkit.nn.embedding import TokenEmbedding
 from seqkit.nn.encoder import Encoded
 from seqkit.nn.initialisation import initialise_transformer
-from seqkit.nn.kernels import MANY_ROWS, MayCompile, answers_compiled
+from seqkit.nn.kernels import MANY_ROWS, MayCompile, answers_compiled, runs_compiled
 from seqkit.nn.known import KnownTokens
+from seqkit.nn.linear import Linear
 from seqkit.nn.recurrent import MOST_KNOWN, Recurrent
 from seqkit.nn.transformer import Positions
 
@@ -38,10 +39,11 @@ class Decoder(Protocol[S]):
         """The state before the first token."""
 
     def forward(
-        self, tokens: Tensor, state: S, sampling_prob: float = 0.0
+        self, tokens: Tensor, state: S, sampling_prob: float = 0.0, real: Tensor | None = None
     ) -> tuple[Tensor, Tensor | None]:
         """(features [batch, len, feature_size], attention [batch, len, src_len] or None) of every step, from input
-        tokens int64 [batch, len]."""
+        tokens int64 [batch, len]; features [steps, feature_size] of the steps where `real`, bool [batch, len], is
+        true, if it is given."""
 
     def step(self, tokens: Tensor, state: S) -> tuple[Tensor, S, Tensor | None]:
         """(logits [rows, vocab_size], next state, attention [rows, src_len] or None) after tokens int64 [rows]."""
@@ -193,7 +195,7 @@ class RecurrentDecoder(nn.Module, MayCompile):
         self.second = Recurrent(cell, memory_size, hidden_size, init=init) if conditional else None
         attended = memory_size if self.attention is not None else 0
         seen = embedding.output_size if deep_output else 0
-        self.combine = nn.Linear(hidden_size + attended + seen, self.feature_size)
+        self.combine = Linear(hidden_size + attended + seen, self.feature_size)
         self.readout = Readout(embedding, self.feature_size, tied=tied)
 
     def start(self, encoded: Encoded) -> RecurrentState:
@@ -220,7 +222,11 @@ class RecurrentDecoder(nn.Module, MayCompile):
         return KnownTokens(sums_of, vocab_size, bias.detach())
 
     def forward(
-        self, tokens: Tensor, state: RecurrentState, sampling_prob: float = 0.0
+        self,
+        tokens: Tensor,
+        state: RecurrentState,
+        sampling_prob: float = 0.0,
+        real: Tensor | None = None,
     ) -> tuple[Tensor, Tensor | None]:
         """Features of every step under teacher forcing.
 
@@ -229,16 +235,36 @@ class RecurrentDecoder(nn.Module, MayCompile):
             state: From `start`.
             sampling_prob: Probability that a step reads the network's own last choice instead of the given token
                 (scheduled sampling, Bengio et al. 2015, https://arxiv.org/abs/1506.03099).
+            real: True at real steps, bool [batch, len], padding at the end of each row; their features are asked for.
 
         Returns:
-            features, float [batch, len, feature_size]; attention, float [batch, len, src_len], or None.
+            features, float [batch, len, feature_size], or [steps, feature_size] of real steps in order; attention,
+            float [batch, len, src_len], or None.
         """
         if self.input_feeding or self.second is not None or sampling_prob > 0:
-            return self._forward_stepwise(tokens, state, sampling_prob)
+            features, weights = self._forward_stepwise(tokens, state, sampling_prob)
+            return features if real is None else features[real], weights
         inputs = self.dropout(self.embedding(tokens))
+        if real is not None and self.compiles and runs_compiled(inputs):
+            return self._forward_real(inputs, state, real)
         outputs, _ = self.layers(inputs, None, state.hidden)
         context, weights = self._attend(outputs, state)
-        return self._features(outputs, context, inputs), weights
+        features = self._features(outputs, context, inputs)
+        return features if real is None else features[real], weights
+
+    def _forward_real(
+        self, inputs: Tensor, state: RecurrentState, real: Tensor
+    ) -> tuple[Tensor, Tensor | None]:
+        """`forward` where machine code runs, which need not compute padding."""
+        outputs, _ = self.layers(inputs, real.sum(dim=1), state.hidden)
+        context, weights = self._attend(outputs, state)
+        places = real.flatten().nonzero().squeeze(1)
+
+        def chosen(part: Tensor) -> Tensor:
+            return part.flatten(0, 1).index_select(0, places)
+
+        context = None if context is None else chosen(context)
+        return self._features(chosen(outputs), context, chosen(inputs)), weights
 
     def step(
         self, tokens: Tensor, state: RecurrentState
@@ -377,7 +403,11 @@ class TransformerDecoder(nn.Module):
         return TransformerState(memory, encoded.mask, prefix)
 
     def forward(
-        self, tokens: Tensor, state: TransformerState, sampling_prob: float = 0.0
+        self,
+        tokens: Tensor,
+        state: TransformerState,
+        sampling_prob: float = 0.0,
+        real: Tensor | None = None,
     ) -> tuple[Tensor, Tensor | None]:
         """Features of every step, float [batch, len, feature_size], and no attention; the second pass of scheduled
         sampling mixes in the choices of the first (Mihaylova & Martins 2019, https://arxiv.org/abs/1906.07651)."""
@@ -388,7 +418,8 @@ class TransformerDecoder(nn.Module):
             tokens = torch.cat(
                 [tokens[:, :1], torch.where(swap, own[:, :-1], tokens[:, 1:])], dim=1
             )
-        return self._run(self.embedding(tokens), state), None
+        features = self._run(self.embedding(tokens), state)
+        return features if real is None else features[real], None
 
     def step(
         self, tokens: Tensor, state: TransformerState

@@ -19,7 +19,10 @@ KERNELS = ("auto", "own", "compiled", "padded", "held", "torch")
 """What may be asked for: the choice of `fastest_kernel`, our own (`bptt.py`), the same as machine code (`compiled.py`),
 torch's LSTM over padded rows (`padded.py`), torch's layers over padded rows (`held.py`), or over packed rows."""
 
-FAST_LSTM = bool(torch._C._has_mkldnn) and platform.machine() in ("x86_64", "AMD64")
+X86 = platform.machine() in ("x86_64", "AMD64")
+"""Whether machine code's products are as fast as torch's, one thread beside the other; Apple's are beyond both."""
+
+FAST_LSTM = bool(torch._C._has_mkldnn) and X86
 """Whether oneDNN's LSTM is there, and in the form that is made for this processor."""
 
 FULL_ENOUGH = 0.8
@@ -115,6 +118,12 @@ def start_compiled() -> None:
 def runs_compiled(tensor: Tensor) -> bool:
     """Whether machine code takes such tensors now: in training where numba is, in answers once it has started."""
     return compiles_for(tensor) and (has_numba() if torch.is_grad_enabled() else has_started())
+
+
+def multiplies_compiled(tensor: Tensor) -> bool:
+    """Whether machine code takes products of such tensors now, with their gradients."""
+    learning = torch.is_grad_enabled() and not torch.is_autocast_enabled("cpu")
+    return X86 and learning and runs_compiled(tensor)
 
 
 def answers_compiled(tensor: Tensor) -> bool:

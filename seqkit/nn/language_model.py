@@ -10,6 +10,8 @@ from torch import Tensor, nn
 from seqkit.nn.dropout import Dropout
 from seqkit.nn.embedding import TokenEmbedding
 from seqkit.nn.encoder import Encoder
+from seqkit.nn.kernels import MayCompile
+from seqkit.nn.linear import Linear
 from seqkit.nn.recurrent import Recurrent
 from seqkit.nn.vocabulary_loss import linear_cross_entropy, sampled_cross_entropy
 
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from seqkit.data.batch import Batch
 
 
-class LanguageModel(nn.Module):
+class LanguageModel(nn.Module, MayCompile):
     """Predicts the next unit, and with a bidirectional encoder also the one before (Peters et al. 2018,
     https://arxiv.org/abs/1802.05365, section 3.1). Both directions share the table of vectors, which also is the output
     projection. The directions never meet: one layer, so that the encoder's weights fit any encoder of that shape.
@@ -45,7 +47,7 @@ class LanguageModel(nn.Module):
         self.encoder = encoder
         self.dropout = Dropout(dropout)
         self.combine = nn.ModuleList(
-            nn.Linear(self.layers.hidden_size, embedding.output_size)
+            Linear(self.layers.hidden_size, embedding.output_size)
             for _ in range(self.layers.num_directions)
         )
         self.bias = nn.Parameter(torch.empty_like(frequencies))
@@ -100,7 +102,9 @@ class LanguageModel(nn.Module):
                 features, weight, self.bias, targets, self.frequencies, self.samples
             )
         else:
-            loss = linear_cross_entropy(features, weight, self.bias, targets)
+            loss = linear_cross_entropy(
+                features, weight, self.bias, targets, compiles=self.compiles
+            )
         return loss, torch.tensor(len(targets))
 
     def log_probs(self, batch: Batch) -> Tensor:

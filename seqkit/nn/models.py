@@ -12,6 +12,7 @@ from seqkit.nn.decoder import Decoder
 from seqkit.nn.dropout import Dropout
 from seqkit.nn.encoder import Encoded, Encoder
 from seqkit.nn.initialisation import initialise_linear
+from seqkit.nn.kernels import MayCompile
 from seqkit.nn.known import known_inputs
 from seqkit.nn.masks import lengths_to_mask
 from seqkit.nn.pooling import Pooling
@@ -142,7 +143,7 @@ class SourceEncoder(nn.Module):
         return encoded
 
 
-class EncoderDecoder(nn.Module):
+class EncoderDecoder(nn.Module, MayCompile):
     """Many-to-many, and one-to-many where the source is a picture.
 
     Args:
@@ -176,9 +177,9 @@ class EncoderDecoder(nn.Module):
             rows: The source of each target, int64 [targets].
         """
         inputs, wanted = tgt.values[:, :-1], tgt.values[:, 1:]
-        features, _ = self.decoder.forward(inputs, self.start(src).select(rows))
         real = tgt.mask[:, 1:]
-        logits = self.decoder.project(features[real]).float()
+        features, _ = self.decoder.forward(inputs, self.start(src).select(rows), real=real)
+        logits = self.decoder.project(features).float()
         tokens = -nn.functional.cross_entropy(logits, wanted[real], reduction="none")
         return tokens.new_zeros(real.shape).masked_scatter(real, tokens).sum(dim=1)
 
@@ -203,12 +204,12 @@ class EncoderDecoder(nn.Module):
         state = self.start(src)
         if rows is not None:
             state = state.select(rows)
-        features, weights = self.decoder.forward(inputs, state, prob)
         real = tgt.mask[:, 1:]  # padding never reaches the vocabulary
+        features, weights = self.decoder.forward(inputs, state, prob, real)
         output = self.decoder.readout.projection
         smoothing = self.label_smoothing if self.training else 0.0
         loss = linear_cross_entropy(
-            features[real], output.weight, output.bias, wanted[real], smoothing
+            features, output.weight, output.bias, wanted[real], smoothing, self.compiles
         )
         if self.training and self.doubly_stochastic and weights is not None:
             received = (weights * real.unsqueeze(-1)).sum(dim=1)  # [batch, src_len]

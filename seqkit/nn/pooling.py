@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from seqkit.errors import UnknownNameError
 from seqkit.nn.encoder import Encoded
+from seqkit.nn.linear import Linear
 from seqkit.nn.masks import masked_softmax
 
 KINDS = ("last", "max", "mean", "attention", "max_mean", "max_mean_attention")
@@ -37,7 +38,7 @@ class Pooling(nn.Module):
         self.output_size = size * len(self.parts)
         self.needs_memory = kind != "last"
         if "attention" in self.parts:
-            self.hidden = nn.Linear(size, size)
+            self.hidden = Linear(size, size)
             self.energy = nn.Linear(size, 1, bias=False)
 
     def forward(self, encoded: Encoded) -> tuple[Tensor, Tensor | None]:

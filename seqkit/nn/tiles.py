@@ -13,6 +13,7 @@ from typing import Any
 
 import numba
 import numpy as np
+import torch
 from llvmlite import binding, ir
 from numba import types
 from numba.extending import intrinsic
@@ -40,7 +41,7 @@ DEPTH = 256
 
 
 CACHE_PERIOD = 4096
-"""Bytes after which memory falls into the same places of the nearest cache again: rows so far apart push each other out."""
+"""Bytes after which memory falls into the same places of the nearest cache: rows so far apart push each other out."""
 
 
 def many_registers() -> bool:
@@ -55,12 +56,20 @@ BYTES = 128 if many_registers() else 64
 """Bytes of a tile's row: its sums take half of the registers."""
 
 
-def compiled(function: Callable[..., Any]) -> Any:
+def compiled(function: Callable[..., Any], **options: Any) -> Any:
     """The function as machine code, kept for later processes where a folder for it can be written."""
     try:
-        return numba.njit(function, cache=True, **OPTIONS)
+        return numba.njit(function, cache=True, **OPTIONS, **options)
     except RuntimeError:  # there is none
-        return numba.njit(function, **OPTIONS)
+        return numba.njit(function, **OPTIONS, **options)
+
+
+def inlined(function: Callable[..., Any]) -> Any:
+    """The same, always as a part of who calls it: for functions that add up numbers.
+
+    Else what has just been compiled calls the function, and what was kept a copy, whose sums may have another order.
+    """
+    return compiled(function, forceinline=True)
 
 
 def tile(rows: int) -> Any:
@@ -157,21 +166,33 @@ add_rows, add_row = tile(ROWS), tile(1)
 
 @compiled
 def _fill_panels(begin: int, end: int, weights: Any, packed: Any) -> None:
-    """Parts of packed weights: panels, those of one direction after the other's."""
+    """Parts of packed weights: rows, through all panels, those of one direction after the other's."""
     _, each, size, width = packed.shape
-    row_step, column_step = weights[0].strides
-    along_rows = column_step > row_step  # the numbers of a column stand side by side
+    for part in range(begin, end):
+        d, row = part // size, part % size
+        given = weights[d][row]
+        for panel in range(each):
+            numbers, place = given[panel * width : (panel + 1) * width], packed[d, panel, row]
+            for column in range(len(numbers)):
+                place[column] = numbers[column]
+
+
+@compiled
+def _fill_turned_panels(begin: int, end: int, weights: Any, packed: Any) -> None:
+    """The same of weights whose columns stand side by side: parts are panels."""
+    _, each, size, width = packed.shape
     for part in range(begin, end):
         d, column = part // each, part % each * width
         panel, given = packed[d, part % each], weights[d][:, column : column + width]
-        if along_rows:
-            for place in range(given.shape[1]):
-                for row in range(size):
-                    panel[row, place] = given[row, place]
-        else:
+        for place in range(given.shape[1]):
             for row in range(size):
-                for place in range(given.shape[1]):
-                    panel[row, place] = given[row, place]
+                panel[row, place] = given[row, place]
+
+
+def room(shape: Sequence[int], kind: Any) -> Any:
+    """An array to fill, in torch's memory: it starts where a cache line does, on which hangs in what order torch's
+    libraries add up its numbers."""
+    return torch.empty(tuple(shape), dtype=getattr(torch, kind.name)).numpy()
 
 
 def panels(weights: Sequence[Any]) -> Any:
@@ -182,8 +203,10 @@ def panels(weights: Sequence[Any]) -> Any:
     each = -(-to // width)
     shape = (len(weights), each, size, width)
     packed = np.empty(shape, kind) if to % width == 0 else np.zeros(shape, kind)
-    parts, work = len(weights) * each, COPY * len(weights) * size * to
-    shared(lambda begin, end: _fill_panels(begin, end, weights, packed), parts, work)
+    row_step, column_step = weights[0].strides
+    fill, parts = (_fill_turned_panels, each) if column_step > row_step else (_fill_panels, size)
+    work = COPY * len(weights) * size * to
+    shared(lambda begin, end: fill(begin, end, weights, packed), len(weights) * parts, work)
     return packed
 
 
@@ -220,13 +243,13 @@ def _add_panel(x: Any, panel: Any, out: Any) -> None:
 
 
 @compiled
-def _fill_product(begin: int, end: int, x: Any, packed: Any, result: Any) -> None:
+def _fill_product(begin: int, end: int, x: Any, packed: Any, start: Any, result: Any) -> None:
     """Parts of a product: the rows are taken `TOGETHER`, those of one direction after the other's."""
     each = -(-x.shape[1] // TOGETHER)
     for part in range(begin, end):
         d, first = part // each, part % each * TOGETHER
         sums = result[d, first : first + TOGETHER]
-        sums[:] = 0
+        sums[:] = start[d]
         add_product(x[d, first : first + TOGETHER], packed[d], sums)
 
 
@@ -263,13 +286,16 @@ def _fill_outer_products(begin: int, end: int, x: Any, y: Any, result: Any) -> N
                     row[column] = sums[panel - left, column, place]
 
 
-def product(x: Any, weights: Sequence[Any]) -> Any:
-    """x [dirs, total, from] times weights of each direction [from, to], [dirs, total, to]."""
+def product(x: Any, weights: Sequence[Any], start: Any = None) -> Any:
+    """x [dirs, total, from] times weights of each direction [from, to], [dirs, total, to]; to which `start` [dirs, to]
+    is added."""
     dirs, total, size = x.shape
-    result = np.empty((dirs, total, weights[0].shape[1]), x.dtype)
+    result = room((dirs, total, weights[0].shape[1]), x.dtype)
     packed = panels(weights)
+    if start is None:
+        start = np.zeros((dirs, result.shape[2]), x.dtype)
     shared(
-        lambda begin, end: _fill_product(begin, end, x, packed, result),
+        lambda begin, end: _fill_product(begin, end, x, packed, start, result),
         dirs * -(-total // TOGETHER), result.size * size,
     )  # fmt: skip
     return result
@@ -278,7 +304,7 @@ def product(x: Any, weights: Sequence[Any]) -> Any:
 def outer_products(x: Any, y: Any) -> Any:
     """The sum over `total` of the outer products of y [dirs, total, to] and x [dirs, total, from], [dirs, to, from]."""
     dirs, total, size = x.shape
-    result = np.empty((dirs, y.shape[2], size), x.dtype)
+    result = room((dirs, y.shape[2], size), x.dtype)
     shared(
         lambda begin, end: _fill_outer_products(begin, end, x, y, result),
         dirs * -(-y.shape[2] * y.itemsize // BYTES), result.size * total,

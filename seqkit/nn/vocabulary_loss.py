@@ -6,19 +6,25 @@ gradients and forgotten a block of steps at a time; a random part of the vocabul
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from seqkit.nn.kernels import exact
+from seqkit.nn.kernels import exact, multiplies_compiled
 
 BLOCK, BLOCK_ON_GPU = 1024, 8192
 """Steps whose logits exist at the same time: few enough to need little memory, enough to keep the device busy."""
 
 
 def linear_cross_entropy(
-    features: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, label_smoothing: float = 0.0
+    features: Tensor,
+    weight: Tensor,
+    bias: Tensor,
+    targets: Tensor,
+    label_smoothing: float = 0.0,
+    compiles: bool = True,
 ) -> Tensor:
     """Cross-entropy of `features @ weight.T + bias`, summed over the steps, in nats.
 
@@ -30,15 +36,17 @@ def linear_cross_entropy(
         targets: int64 [steps].
         label_smoothing: Probability spread evenly over the vocabulary in the target (Szegedy et al. 2016,
             https://arxiv.org/abs/1512.00567).
+        compiles: Whether machine code may compute it.
 
     >>> weight, targets = torch.zeros(4, 2), torch.tensor([0, 1, 3])
     >>> linear_cross_entropy(torch.zeros(3, 2), weight, torch.zeros(4), targets) / 3
     tensor(1.3863)
     """
     learning = torch.is_grad_enabled()
+    compiles = compiles and features.dtype == weight.dtype and multiplies_compiled(features)
     with exact(features.device):
         loss: Tensor = _LinearCrossEntropy.apply(
-            features, weight, bias, targets, label_smoothing, learning
+            features, weight, bias, targets, label_smoothing, learning, compiles
         )
     return loss
 
@@ -49,40 +57,60 @@ class _LinearCrossEntropy(torch.autograd.Function):
     @staticmethod
     def forward(
         ctx: Any, features: Tensor, weight: Tensor, bias: Tensor, targets: Tensor,
-        smoothing: float, learning: bool,
+        smoothing: float, learning: bool, compiles: bool,
     ) -> Tensor:  # fmt: skip
         wanted = learning and any(ctx.needs_input_grad)
-        grads = [torch.zeros_like(part) for part in (features, weight, bias)] if wanted else []
-        narrow, narrow_bias = weight.to(features.dtype), bias.to(features.dtype)
-        total = weight.new_zeros(())
-        if smoothing:  # a mean of logits is a logit of mean weights
-            mean_weight, mean_bias = narrow.mean(dim=0), narrow_bias.mean()
+        take = _compiled_block() if wanted and compiles else _block
         size = BLOCK if features.device.type == "cpu" else BLOCK_ON_GPU
-        for start in range(0, len(features), size):
+        total = weight.new_zeros(())
+        of_features: list[Tensor] = []
+        sums: list[Tensor] = []  # gradients of weight and bias
+        for start in range(0, max(1, len(features)), size):
             block, labels = features[start : start + size], targets[start : start + size]
-            rows = torch.arange(len(labels), device=labels.device)
-            probs = torch.addmm(narrow_bias, block, narrow.t()).to(weight.dtype)  # logits so far
-            told = (1 - smoothing) * probs[rows, labels]
-            if smoothing:
-                told = told + smoothing * (torch.mv(block, mean_weight) + mean_bias)
-            largest = probs.amax(dim=1, keepdim=True)
-            sums = probs.sub_(largest).exp_().sum(dim=1, keepdim=True)
-            total += (largest + sums.log()).sum() - told.sum()
+            loss, *grads = take(block, weight, bias, labels, smoothing, wanted)
+            total += loss
             if wanted:
-                errors = probs.mul_(sums.reciprocal_())
-                if smoothing:
-                    errors.sub_(smoothing / len(weight))
-                errors[rows, labels] -= 1 - smoothing
-                grads[2] += errors.sum(dim=0)
-                errors = errors.to(features.dtype)
-                torch.mm(errors, narrow, out=grads[0][start : start + size])
-                grads[1] += errors.t() @ block
-        ctx.save_for_backward(*grads)
+                of_features.append(grads.pop(0))
+                pairs = zip(sums, grads, strict=True)
+                sums = [old.add_(new) for old, new in pairs] if sums else grads
+        if wanted:
+            ctx.save_for_backward(torch.cat(of_features), *sums)
         return total
 
     @staticmethod
     def backward(ctx: Any, upstream: Tensor) -> Any:
-        return *(grad * upstream for grad in ctx.saved_tensors), None, None, None
+        return *(grad * upstream for grad in ctx.saved_tensors), None, None, None, None
+
+
+def _block(
+    block: Tensor, weight: Tensor, bias: Tensor, labels: Tensor, smoothing: float, wanted: bool
+) -> tuple[Tensor, ...]:
+    """The loss of a block of steps; where they are wanted, gradients of its features, of weight and bias."""
+    narrow, narrow_bias = weight.to(block.dtype), bias.to(block.dtype)
+    rows = torch.arange(len(labels), device=labels.device)
+    probs = torch.addmm(narrow_bias, block, narrow.t()).to(weight.dtype)  # logits so far
+    told = (1 - smoothing) * probs[rows, labels]
+    if smoothing:  # a mean of logits is a logit of mean weights
+        told = told + smoothing * (torch.mv(block, narrow.mean(dim=0)) + narrow_bias.mean())
+    largest = probs.amax(dim=1, keepdim=True)
+    sums = probs.sub_(largest).exp_().sum(dim=1, keepdim=True)
+    loss = (largest + sums.log()).sum() - told.sum()
+    if not wanted:
+        return (loss,)
+    errors = probs.mul_(sums.reciprocal_())
+    if smoothing:
+        errors.sub_(smoothing / len(weight))
+    errors[rows, labels] -= 1 - smoothing
+    of_bias = errors.sum(dim=0)
+    errors = errors.to(block.dtype)
+    return loss, torch.mm(errors, narrow), (errors.t() @ block).to(weight.dtype), of_bias
+
+
+def _compiled_block() -> Callable[..., tuple[Tensor, ...]]:
+    """The same as machine code, with gradients in any case."""
+    from seqkit.nn.compiled_loss import errors_of  # numba takes a while
+
+    return errors_of
 
 
 def sampled_cross_entropy(

@@ -21,7 +21,7 @@ T = TypeVar("T")
 ENOUGH = 10_000_000
 """Multiplications from which on a second thread is woken: it takes as long as about a third of them."""
 
-TURNS = 12
+TURNS = 24
 """Times that a thread takes some of the parts."""
 
 _count = 0

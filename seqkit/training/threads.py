@@ -7,12 +7,17 @@ import platform
 import statistics
 import time
 from pathlib import Path
+from typing import Any
 
 import torch
+from torch import nn
 
 from seqkit.kept import kept
-from seqkit.nn.kernels import has_numba
+from seqkit.nn.kernels import COMPILED_UP_TO, X86, has_numba
+from seqkit.nn.recurrent import Recurrent
 from seqkit.nn.workers import set_workers
+from seqkit.pipeline import Pipeline
+from seqkit.predicting import device_of
 
 SMALL = 384
 """Hidden units up to which one thread is taken. Smaller products end before a second thread has started; and where
@@ -31,7 +36,9 @@ MOST = max(64, os.cpu_count() or 1)
 """Threads at most; torch ends the program where the system cannot start as many as it asks for."""
 
 
-def choose_threads(asked: int, hidden_size: int, begun_with: int = 0) -> int:
+def choose_threads(
+    asked: int, hidden_size: int, begun_with: int = 0, *, multiplies_elsewhere: bool = False
+) -> int:
     """Sets and returns torch's threads: as asked, else one for small layers and what was measured for larger ones.
 
     Threads that wait for each other at every step of a recurrence may cost more than they bring. Four are the most that
@@ -42,15 +49,35 @@ def choose_threads(asked: int, hidden_size: int, begun_with: int = 0) -> int:
         asked: The threads to take; 0 for a choice.
         hidden_size: Units of the network's layers.
         begun_with: Torch's threads in a training that goes on: others would round otherwise.
+        multiplies_elsewhere: Whether machine code makes all large products; then torch gets one thread, which keeps no
+            core busy that machine code could have.
     """
     most = min(4, int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1))
     set_workers(min(asked or most, MOST))
+    if multiplies_elsewhere:
+        asked = 1
     alone = most == 1 or hidden_size <= (SMALL_IF_COMPILED if has_numba() else SMALL)
     threads = begun_with or asked or (1 if alone else _measured(hidden_size, most))
     threads = min(threads, MOST)  # the number may come with a run
     if threads != torch.get_num_threads():
         torch.set_num_threads(threads)
     return threads
+
+
+def machine_code_multiplies(pipeline: Pipeline[Any, Any, Any]) -> bool:
+    """Whether machine code makes all large products of a pipeline's training."""
+    there = has_numba() and X86 and device_of(pipeline).type == "cpu"
+    if not there or pipeline.learns_stepwise or pipeline.config.training.precision != "no":
+        return False
+    return not any(_multiplies_in_torch(part) for part in pipeline.model.modules())
+
+
+def _multiplies_in_torch(part: nn.Module) -> bool:
+    """Whether torch makes large products for this part of a network that learns."""
+    if isinstance(part, Recurrent):
+        return part.kernel not in ("auto", "compiled") or part.hidden_size > COMPILED_UP_TO
+    learns = any(parameter.requires_grad for parameter in part.parameters(recurse=False))
+    return learns and isinstance(part, (nn.MultiheadAttention, nn.modules.conv._ConvNd))
 
 
 def _measured(hidden_size: int, most: int) -> int:

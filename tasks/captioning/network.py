@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from seqkit.nn.dropout import Dropout
 from seqkit.nn.encoder import Encoded
+from seqkit.nn.linear import Linear
 
 from .backbone import Backbone
 
@@ -54,7 +55,7 @@ class PictureEncoder(nn.Module):
         super().__init__()
         self.backbone = backbone
         self.dropout = Dropout(dropout)
-        self.projection = nn.Linear(backbone.feature_size, hidden_size)
+        self.projection = Linear(backbone.feature_size, hidden_size)
         self.norm = nn.LayerNorm(hidden_size)
         self.output_size = hidden_size
 

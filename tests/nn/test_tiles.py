@@ -7,7 +7,15 @@ import pytest
 
 tiles = pytest.importorskip("seqkit.nn.tiles", reason="the extra `compiled` is not installed")
 
-SIZES = [(1, 1, 1), (4, 8, 32), (7, 5, 33), (16, 300, 64), (3, 2, 100), (260, 9, 31), (300, 2, 1024)]
+SIZES = [
+    (1, 1, 1),
+    (4, 8, 32),
+    (7, 5, 33),
+    (16, 300, 64),
+    (3, 2, 100),
+    (260, 9, 31),
+    (300, 2, 1024),
+]
 
 
 def numbers(kind: str, *shape: int) -> np.ndarray:

@@ -1,0 +1,121 @@
+"""The loss of `vocabulary_loss.py` as machine code, compiled by numba on first use: the extra `compiled`.
+
+A few steps' logits stay in the processor's cache until their errors and the gradients of what they came from are made.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from seqkit.nn import tiles
+from seqkit.nn.tiles import add_product, compiled, inlined, panels
+from seqkit.nn.workers import shared
+
+STEPS = 16
+"""Steps that are taken together."""
+
+LANES = 64
+"""Numbers that are compared at once."""
+
+
+@inlined
+def exp(x: Any) -> Any:
+    """The exponential of a number that is not above 0."""
+    return _exp_single(x) if isinstance(x, np.float32) else np.exp(x)
+
+
+@inlined
+def _exp_single(x: Any) -> Any:
+    """2^n times the exponential of a remainder of half a log(2) at most, a polynomial of least relative error.
+
+    Its sign and power of 2 are a number's highest bits, and n + 127 the lowest ones of 2^23 + 2^22 + n + 127.
+    """
+    real = np.float32
+    y = real(-87) if x < real(-87) else x  # what is no number stays so
+    n = np.floor(y * real(1.4426950) + real(0.5))
+    rest = y - n * real(0.69335938) + n * real(2.1219444e-4)  # log(2) in two parts
+    series = real(1.9875691e-4) * rest + real(1.3981999e-3)
+    series = (series * rest + real(8.3334519e-3)) * rest + real(4.1665796e-2)
+    series = (series * rest + real(0.16666665)) * rest + real(0.5)
+    whole = series * rest * rest + rest + real(1)
+    power = np.float32(n + real(2**23 + 2**22 + 127))
+    return whole * np.uint32(power.view(np.uint32) << np.uint32(23)).view(np.float32)
+
+
+@inlined
+def _highest(values: Any) -> Any:
+    """The highest of some numbers; by lanes, as a compiler keeps to the order in which single ones are compared."""
+    best = np.full(LANES, -np.inf, values.dtype)
+    for start in range(0, len(values), LANES):
+        lanes = values[start : start + LANES]
+        for place in range(len(lanes)):
+            best[place] = lanes[place] if lanes[place] > best[place] else best[place]
+    return best.max()
+
+
+@inlined
+def _become_errors(scores: Any, target: int, smoothing: Any) -> Any:
+    """Logits become the differences of probabilities and what is wanted; returns the loss of the step."""
+    wanted, total, mean = (
+        scores.dtype.type(1) - smoothing,
+        scores.dtype.type(0),
+        scores.dtype.type(0),
+    )
+    largest, low = _highest(scores), smoothing / len(scores)
+    told = wanted * scores[target]
+    for place in range(len(scores)):
+        mean += low * scores[place]
+    for place in range(len(scores)):
+        scores[place] = exp(scores[place] - largest)
+        total += scores[place]
+    share = scores.dtype.type(1) / total
+    for place in range(len(scores)):
+        scores[place] = scores[place] * share - low
+    scores[target] -= wanted
+    return largest + np.log(total) - told - mean
+
+
+@compiled
+def fill_steps(
+    begin: int, end: int, features: Any, to_logits: Any, to_features: Any, bias: Any, targets: Any, smoothing: Any,
+    errors: Any, losses: Any, grads: Any, of_bias: Any,
+) -> None:  # fmt: skip
+    """Fills errors [steps, vocab_size], losses [steps], gradients of features, and those of the bias by part.
+
+    Weights come as `tiles.panels`: of the products to logits, and of those back to features.
+    """
+    for part in range(begin, end):
+        first, last = part * STEPS, min(part * STEPS + STEPS, len(features))
+        mine, into = errors[first:last], grads[first:last]
+        mine[:] = bias
+        add_product(features[first:last], to_logits, mine)
+        of_bias[part] = 0
+        for row in range(last - first):
+            losses[first + row] = _become_errors(mine[row], targets[first + row], smoothing)
+            for place in range(len(bias)):
+                of_bias[part, place] += mine[row, place]
+        into[:] = 0
+        add_product(mine, to_features, into)
+
+
+def errors_of(
+    features: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, smoothing: float, _: bool
+) -> tuple[Tensor, ...]:
+    """The loss of some steps, and gradients of their features, of weight and bias, see `vocabulary_loss.py`."""
+    x, w, b = (part.detach().contiguous().numpy() for part in (features, weight, bias))
+    steps, parts = len(x), -(-len(x) // STEPS)
+    errors, losses = np.empty((1, steps, len(w)), x.dtype), np.empty(steps, x.dtype)
+    grads, of_bias = tiles.room(x.shape, x.dtype), np.empty((parts, len(w)), x.dtype)
+    (to_logits,), (to_features,) = panels([w.T]), panels([w])
+    given = (x, to_logits, to_features, b, targets.numpy(), x.dtype.type(smoothing))
+    shared(
+        lambda begin, end: fill_steps(begin, end, *given, errors[0], losses, grads, of_bias),
+        parts, 3 * errors.size * x.shape[1],
+    )  # fmt: skip
+    of_weight = tiles.outer_products(x[np.newaxis], errors)[0]
+    found = losses.sum(), grads, of_weight, of_bias.sum(axis=0)
+    return tuple(map(torch.as_tensor, found))
