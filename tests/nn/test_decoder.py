@@ -16,6 +16,7 @@ from seqkit.nn.build import build_decoder
 from seqkit.nn.dropout import Dropout
 from seqkit.nn.kernels import has_numba, start_compiled
 from seqkit.nn.masks import lengths_to_mask
+from seqkit.nn.recurrent import set_kernel
 
 VOCAB, EMB, HIDDEN, MEMORY = 11, 6, 8, 10
 CORES = [*CELLS, "transformer"]
@@ -81,6 +82,22 @@ def test_what_stands_in_the_padding_of_the_memory_changes_nothing(
     plain = all_at_once(model, encoded(core))
     padded = all_at_once(model, encoded(core, spare=4, filler=50.0))
     torch.testing.assert_close(padded, plain, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("compiles", [False, True])
+@pytest.mark.parametrize(("core", "kind", "feeding"), VARIANTS)
+def test_features_of_real_steps_do_not_hang_on_the_padding_beside_them(
+    core: str, kind: str, feeding: bool, compiles: bool
+) -> None:
+    model, source = decoder(core, kind, feeding), encoded(core)
+    set_kernel(model, "auto" if compiles else "own")
+    lengths = torch.tensor([5, 2, 4])
+    real = torch.arange(5) < lengths.unsqueeze(1)
+    wanted = [model.forward(TOKENS[row : row + 1, :length], model.start(source).select(torch.tensor([row])))[0][0]
+              for row, length in enumerate(lengths)]  # fmt: skip
+    found, _ = model.forward(TOKENS, model.start(source), real=real)
+    torch.testing.assert_close(found, torch.cat(wanted), atol=1e-5, rtol=1e-5)
+    found.sum().backward()
 
 
 @pytest.mark.parametrize("core", CORES)

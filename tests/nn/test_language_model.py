@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 import torch
 from torch import Tensor, nn
 
 from seqkit.data.batch import pad
 from seqkit.nn import Encoder, TokenEmbedding, vocabulary_loss
+from seqkit.nn.kernels import has_numba
 from seqkit.nn.language_model import LanguageModel
 from seqkit.nn.vocabulary_loss import linear_cross_entropy, sampled_cross_entropy
+from seqkit.nn.workers import set_workers
 
+needs_numba = pytest.mark.skipif(not has_numba(), reason="the extra `compiled` is not installed")
 VOCAB, SIZE = 11, 4
 
 
@@ -28,14 +36,18 @@ def language_model(bidirectional: bool = True, samples: int = 0) -> LanguageMode
     return LanguageModel(TokenEmbedding("learned", VOCAB, SIZE), encoder, frequencies, samples)
 
 
+@pytest.mark.parametrize("compiles", [False, pytest.param(True, marks=needs_numba)])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("smoothing", [0.0, 0.2])
 def test_the_blocked_loss_and_its_gradients_are_those_of_torch(
-    smoothing: float, monkeypatch: pytest.MonkeyPatch
+    smoothing: float, dtype: torch.dtype, compiles: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(vocabulary_loss, "BLOCK", 3)
-    parts, targets = arguments(8)
+    monkeypatch.setattr(
+        vocabulary_loss, "BLOCK", 18
+    )  # one and a part of those that machine code takes together
+    parts, targets = arguments(40, dtype)
     features, weight, bias = parts
-    loss = linear_cross_entropy(features, weight, bias, targets, smoothing)
+    loss = linear_cross_entropy(features, weight, bias, targets, smoothing, compiles)
     logits = nn.functional.linear(features, weight, bias)
     wanted = nn.functional.cross_entropy(
         logits, targets, reduction="sum", label_smoothing=smoothing
@@ -56,6 +68,62 @@ def test_half_precision_is_near_full_precision_and_sums_in_full() -> None:
         torch.autograd.grad(half, parts), torch.autograd.grad(exact, parts), strict=True
     ):
         assert (found - wanted).norm() < 0.03 * wanted.norm()
+
+
+@needs_numba
+@pytest.mark.parametrize(
+    ("spread", "off"), [(1.0, 1e-6), (30.0, 1e-5)]
+)  # logits of 70 are off themselves
+def test_machine_code_knows_rare_units_to_the_last_digits(spread: float, off: float) -> None:
+    from seqkit.nn.compiled_loss import errors_of
+
+    torch.manual_seed(0)
+    features, bias = torch.zeros(1, 1), spread * torch.randn(3000)
+    loss, _, _, errors = errors_of(
+        features, torch.zeros(3000, 1), bias, torch.tensor([7]), 0.0, True
+    )
+    probs = bias.double().softmax(0)
+    assert loss.item() == pytest.approx(-probs[7].log().item(), rel=1e-6)
+    errors[7] += 1.0
+    likely = probs > 1e-37  # others are no normal numbers in single precision
+    likely[7] = False  # 1 has been taken from it and added again
+    torch.testing.assert_close(errors.double()[likely], probs[likely], rtol=off, atol=0.0)
+    assert errors[~likely].max() <= max(2e-37, float(probs[7]) + 1e-7)
+
+
+@needs_numba
+def test_a_loss_that_is_no_number_stays_so() -> None:
+    parts, targets = arguments(20, torch.float32)
+    with torch.no_grad():
+        parts[2][3] = torch.nan
+    assert linear_cross_entropy(*parts, targets).isnan()
+
+
+@needs_numba
+def test_threads_do_not_change_the_loss_of_machine_code() -> None:
+    torch.manual_seed(0)
+    parts = [torch.randn(*shape, requires_grad=True) for shape in ((500, 64), (999, 64), (999,))]
+    targets, found = torch.randint(999, (500,)), []
+    for count in (1, 2, 3):
+        set_workers(count)
+        loss = linear_cross_entropy(*parts, targets, 0.1)
+        found.append([loss, *torch.autograd.grad(loss, parts)])
+    set_workers(0)
+    for others in found[1:]:
+        assert all(map(torch.equal, found[0], others))
+
+
+@needs_numba
+def test_code_that_was_just_compiled_computes_what_kept_code_does(tmp_path: Path) -> None:
+    program = (
+        "import torch; from seqkit.nn.compiled_loss import errors_of; torch.manual_seed(0); "
+        "parts = torch.randn(40, 64), torch.randn(999, 64), torch.randn(999), torch.randint(999, (40,)); "
+        "print([part.double().sum().item() for part in errors_of(*parts, 0.1, True)])"
+    )
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    command = [sys.executable, "-c", program]
+    compiled, kept = (subprocess.check_output(command, env=environment) for _ in range(2))
+    assert compiled == kept
 
 
 def test_no_gradient_is_made_where_none_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,18 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 import seqkit
+from seqkit.config import from_dict
+from seqkit.nn.kernels import COMPILED_UP_TO, X86
+from seqkit.nn.recurrent import Recurrent
 from seqkit.nn.workers import set_workers, workers
 from seqkit.training import threads
 from seqkit.training.checkpoint import read_checkpoint
 from seqkit.training.report import Reporter
-from seqkit.training.threads import SMALL, SMALL_IF_COMPILED, choose_threads
+from seqkit.training.threads import (
+    SMALL,
+    SMALL_IF_COMPILED,
+    choose_threads,
+    machine_code_multiplies,
+)
 
-from ..toy import install
+from ..toy import Example, ToyConfig, ToyTask, install
 
 LARGE = SMALL + 1
 
@@ -123,6 +132,41 @@ def test_a_resumed_training_keeps_its_threads(
     monkeypatch.setenv("SEQKIT_CACHE", str(tmp_path / "another"))
     Clock(monkeypatch, {1: 0.1, 2: 1.0, 4: 1.0})
     assert seqkit.resume(tmp_path / "run").metrics["threads"] == 2
+
+
+def test_torch_has_one_thread_where_machine_code_multiplies(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = Clock(monkeypatch, {})
+    assert choose_threads(0, LARGE, multiplies_elsewhere=True) == 1
+    assert choose_threads(3, LARGE, multiplies_elsewhere=True) == 1 and workers() == 3
+    assert choose_threads(3, LARGE, begun_with=2, multiplies_elsewhere=True) == 2
+    assert clock.calls == 0
+
+
+@pytest.mark.parametrize(
+    ("settings", "wanted"),
+    [
+        ({}, True),
+        ({"model": {"hidden_size": COMPILED_UP_TO}}, True),
+        ({"model": {"hidden_size": COMPILED_UP_TO + 1}}, False),
+        ({"model": {"cell": "transformer"}}, False),
+        ({"training": {"kernel": "own"}}, False),
+        ({"training": {"precision": "bf16"}}, False),
+    ],
+)
+def test_machine_code_multiplies_for_recurrent_layers_alone(
+    settings: dict[str, Any], wanted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipeline = ToyTask().fit(from_dict(ToyConfig, settings), [Example("ab", "a")])
+    for part in pipeline.model.modules():
+        if isinstance(part, Recurrent):
+            part.kernel = pipeline.config.training.kernel
+    assert not machine_code_multiplies(pipeline)
+    monkeypatch.setattr(threads, "has_numba", lambda: True)
+    assert machine_code_multiplies(pipeline) == (wanted and X86)
+    monkeypatch.setattr(type(pipeline), "learns_stepwise", True)
+    assert not machine_code_multiplies(pipeline)
 
 
 @pytest.mark.parametrize(("asked", "wanted"), [(0, 4), (3, 3)])
