@@ -121,9 +121,10 @@ def runs_compiled(tensor: Tensor) -> bool:
 
 
 def multiplies_compiled(tensor: Tensor) -> bool:
-    """Whether machine code takes products of such tensors now, with their gradients."""
+    """Whether machine code takes products of such tensors now, with their gradients: where torch has one thread, as
+    several would not let go of the cores between its operations."""
     learning = torch.is_grad_enabled() and not torch.is_autocast_enabled("cpu")
-    return X86 and learning and runs_compiled(tensor)
+    return X86 and learning and torch.get_num_threads() == 1 and runs_compiled(tensor)
 
 
 def answers_compiled(tensor: Tensor) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,15 @@ from seqkit.nn.workers import set_workers
 
 needs_numba = pytest.mark.skipif(not has_numba(), reason="the extra `compiled` is not installed")
 VOCAB, SIZE = 11, 4
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Torch has one thread, without which machine code leaves products to it."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 def arguments(steps: int, dtype: torch.dtype = torch.float64) -> tuple[list[Tensor], Tensor]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
 
 import pytest
 import torch
@@ -16,6 +17,17 @@ from seqkit.nn.workers import set_workers
 needs_numba = pytest.mark.skipif(
     not (has_numba() and X86), reason="the extra `compiled` is not installed, or not of use here"
 )
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Torch has one thread."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 ROWS, SIZE, TO = 5, 200, 100
 STEPS = WORTH_IT // (ROWS * SIZE * TO) + 1
 
@@ -75,6 +87,9 @@ def test_torch_takes_what_is_small_or_asked_of_it() -> None:
     assert name_of(module, inputs(1)) != "LinearBackward"
     narrow = Linear(SIZE, WIDE - 1).double()
     assert name_of(narrow, inputs(4 * STEPS)) != "LinearBackward"
+    torch.set_num_threads(2)
+    assert name_of(module, inputs()) != "LinearBackward"
+    torch.set_num_threads(1)
     set_kernel(module, "own")
     assert name_of(module, inputs()) != "LinearBackward"
     with torch.autocast("cpu", torch.bfloat16):
