@@ -247,7 +247,7 @@ def _trained(
     keep_memory()
     begun_with = checkpoint.get("threads", 0) if checkpoint else 0
     hidden_size = pipeline.config.model.hidden_size
-    choose_threads(training.threads, hidden_size, begun_with)
+    choose_threads(training.threads, hidden_size, begun_with)  # for features; below for learning
     trainer = Trainer(
         pipeline, training, task.metric, path, reporter, _agreed_data(splits, processes), processes
     )

@@ -82,8 +82,8 @@ class Generator(Pipeline[ExampleT, ItemT, BatchT]):
     @property
     def learns_stepwise(self) -> bool:
         model: GeneratorConfig = self.config.model
-        alone = model.input_feeding or model.conditional or model.sampling != "none"
-        return alone or self.config.training.self_critical > 0
+        decoder = model.input_feeding or model.conditional or model.sampling != "none"
+        return decoder or self.config.training.self_critical > 0
 
     def before_step(self, step: int) -> None:
         """Sets how often the decoder reads its own choice in this step (scheduled sampling)."""

@@ -108,6 +108,7 @@ def without_features(task: type) -> None:
     def fit_without(*args: Any) -> Any:
         pipeline = fit(*args)
         pipeline.fixed_features = lambda *_: None
+        type(pipeline).learns_stepwise = True  # so that torch has all threads for the backbone
         return pipeline
 
     task.fit = fit_without

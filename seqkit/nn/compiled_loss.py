@@ -60,19 +60,16 @@ def _highest(values: Any) -> Any:
 @inlined
 def _become_errors(scores: Any, target: int, smoothing: Any) -> Any:
     """Logits become the differences of probabilities and what is wanted; returns the loss of the step."""
-    wanted, total, mean = (
-        scores.dtype.type(1) - smoothing,
-        scores.dtype.type(0),
-        scores.dtype.type(0),
-    )
-    largest, low = _highest(scores), smoothing / len(scores)
+    real = scores.dtype.type
+    total, mean, low = real(0), real(0), smoothing / real(len(scores))
+    largest, wanted = _highest(scores), real(1) - smoothing
     told = wanted * scores[target]
     for place in range(len(scores)):
         mean += low * scores[place]
     for place in range(len(scores)):
         scores[place] = exp(scores[place] - largest)
         total += scores[place]
-    share = scores.dtype.type(1) / total
+    share = real(1) / total
     for place in range(len(scores)):
         scores[place] = scores[place] * share - low
     scores[target] -= wanted
@@ -105,13 +102,19 @@ def fill_steps(
 def errors_of(
     features: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, smoothing: float, _: bool
 ) -> tuple[Tensor, ...]:
-    """The loss of some steps, and gradients of their features, of weight and bias, see `vocabulary_loss.py`."""
-    x, w, b = (part.detach().contiguous().numpy() for part in (features, weight, bias))
+    """The loss of some steps, and gradients of their features, of weight and bias, see `vocabulary_loss.py`.
+
+    Raises:
+        IndexError: if a target is not in the vocabulary.
+    """
+    x, w, b, y = (part.detach().contiguous().numpy() for part in (features, weight, bias, targets))
+    if not ((y >= 0) & (y < len(w))).all():
+        raise IndexError(f"Targets are 0 to {len(w) - 1}, got {y.min()} to {y.max()}.")
     steps, parts = len(x), -(-len(x) // STEPS)
     errors, losses = np.empty((1, steps, len(w)), x.dtype), np.empty(steps, x.dtype)
     grads, of_bias = tiles.room(x.shape, x.dtype), np.empty((parts, len(w)), x.dtype)
     (to_logits,), (to_features,) = panels([w.T]), panels([w])
-    given = (x, to_logits, to_features, b, targets.numpy(), x.dtype.type(smoothing))
+    given = (x, to_logits, to_features, b, y, x.dtype.type(smoothing))
     shared(
         lambda begin, end: fill_steps(begin, end, *given, errors[0], losses, grads, of_bias),
         parts, 3 * errors.size * x.shape[1],

@@ -110,6 +110,15 @@ def test_a_loss_that_is_no_number_stays_so() -> None:
 
 
 @needs_numba
+@pytest.mark.parametrize("target", [-1, VOCAB])
+def test_a_target_that_is_no_unit_is_refused(target: int) -> None:
+    parts, targets = arguments(20)
+    targets[3] = target
+    with pytest.raises(IndexError, match=f"0 to {VOCAB - 1}, got "):
+        linear_cross_entropy(*parts, targets)
+
+
+@needs_numba
 def test_threads_do_not_change_the_loss_of_machine_code() -> None:
     torch.manual_seed(0)
     parts = [torch.randn(*shape, requires_grad=True) for shape in ((500, 64), (999, 64), (999,))]
