@@ -15,8 +15,11 @@ from seqkit.nn import tiles
 from seqkit.nn.tiles import add_product, compiled, inlined, panels
 from seqkit.nn.workers import shared
 
-STEPS = 16
-"""Steps that are taken together."""
+STEPS, STEPS_OF_LARGE = 16, 32
+"""Steps that are taken together, and where the weight is large, of which more is then made each time it is read."""
+
+LARGE = 1 << 23
+"""Bytes of a weight from which on it is large."""
 
 LANES = 64
 """Numbers that are compared at once."""
@@ -78,15 +81,17 @@ def _become_errors(scores: Any, target: int, smoothing: Any) -> Any:
 
 @compiled
 def fill_steps(
-    begin: int, end: int, features: Any, to_logits: Any, to_features: Any, bias: Any, targets: Any, smoothing: Any,
+    begin: int, end: int, together: int,
+    features: Any, to_logits: Any, to_features: Any, bias: Any, targets: Any, smoothing: Any,
     errors: Any, losses: Any, grads: Any, of_bias: Any,
 ) -> None:  # fmt: skip
     """Fills errors [steps, vocab_size], losses [steps], gradients of features, and those of the bias by part.
 
-    Weights come as `tiles.panels`: of the products to logits, and of those back to features.
+    A part is `together` steps. Weights come as `tiles.panels`: those of the products to logits, and those back to
+    features.
     """
     for part in range(begin, end):
-        first, last = part * STEPS, min(part * STEPS + STEPS, len(features))
+        first, last = part * together, min(part * together + together, len(features))
         mine, into = errors[first:last], grads[first:last]
         mine[:] = bias
         add_product(features[first:last], to_logits, mine)
@@ -110,11 +115,12 @@ def errors_of(
     x, w, b, y = (part.detach().contiguous().numpy() for part in (features, weight, bias, targets))
     if not ((y >= 0) & (y < len(w))).all():
         raise IndexError(f"Targets are 0 to {len(w) - 1}, got {y.min()} to {y.max()}.")
-    steps, parts = len(x), -(-len(x) // STEPS)
+    steps, together = len(x), STEPS_OF_LARGE if w.nbytes >= LARGE else STEPS
+    parts = -(-steps // together)
     errors, losses = np.empty((1, steps, len(w)), x.dtype), np.empty(steps, x.dtype)
     grads, of_bias = tiles.room(x.shape, x.dtype), np.empty((parts, len(w)), x.dtype)
     (to_logits,), (to_features,) = panels([w.T]), panels([w])
-    given = (x, to_logits, to_features, b, y, x.dtype.type(smoothing))
+    given = (together, x, to_logits, to_features, b, y, x.dtype.type(smoothing))
     shared(
         lambda begin, end: fill_steps(begin, end, *given, errors[0], losses, grads, of_bias),
         parts, 3 * errors.size * x.shape[1],
