@@ -40,7 +40,7 @@ from seqkit.run import (
 )
 from seqkit.task import Splits, Task
 from seqkit.training.report import Reporter
-from seqkit.training.threads import choose_threads, machine_code_multiplies
+from seqkit.training.threads import choose_threads, choose_training_threads
 from seqkit.versions import versions
 from seqkit.weights import load_weights
 
@@ -246,18 +246,15 @@ def _trained(
     set_kernel(pipeline.model, training.kernel)
     keep_memory()
     begun_with = checkpoint.get("threads", 0) if checkpoint else 0
-    hidden_size = pipeline.config.model.hidden_size
-    choose_threads(training.threads, hidden_size, begun_with)  # for features; below for learning
+    # For features; below for learning.
+    choose_threads(training.threads, pipeline.config.model.hidden_size, begun_with)
     trainer = Trainer(
         pipeline, training, task.metric, path, reporter, _agreed_data(splits, processes), processes
     )
     with deterministic(training.deterministic):
         pipeline.model.to(trainer.device)
         compute_features(pipeline, (train_set, dev, splits.test), processes, reporter.features_done)
-        elsewhere = machine_code_multiplies(pipeline)
-        threads = choose_threads(
-            training.threads, hidden_size, begun_with, multiplies_elsewhere=elsewhere
-        )
+        threads = choose_training_threads(pipeline, begun_with)
         facts = _facts(splits, pipeline, trainer.device, threads, processes)
         reporter.started(facts)
         state = trainer.fit(train_set, dev, checkpoint)

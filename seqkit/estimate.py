@@ -13,7 +13,7 @@ import torch
 from seqkit.data.batching import make_batches
 from seqkit.pipeline import Pipeline
 from seqkit.task import Task
-from seqkit.training.threads import choose_threads, machine_code_multiplies
+from seqkit.training.threads import choose_training_threads
 
 STEPS = 5
 """Steps that are measured, after a first one that is not."""
@@ -36,10 +36,7 @@ def expected(task: Task[Any, Any], config: Any, train: Sequence[Any]) -> str:
     rng = random.Random(training.seed)
     pipeline = task.fit(config, train)
     pipeline.prepare_training(train)
-    threads = choose_threads(
-        training.threads, config.model.hidden_size,
-        multiplies_elsewhere=machine_code_multiplies(pipeline),
-    )  # fmt: skip
+    threads = choose_training_threads(pipeline)
     drawn = rng.sample(list(train), min(len(train), SAMPLE * training.batch_size))
     items = [pipeline.encode(example) for example in drawn]
     batches = make_batches(

@@ -105,7 +105,7 @@ def fill_steps(
 
 
 def errors_of(
-    features: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, smoothing: float, _: bool
+    features: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, smoothing: float
 ) -> tuple[Tensor, ...]:
     """The loss of some steps, and gradients of their features, of weight and bias, see `vocabulary_loss.py`.
 

@@ -243,13 +243,13 @@ class RecurrentDecoder(nn.Module, MayCompile):
         """
         if self.input_feeding or self.second is not None or sampling_prob > 0:
             features, weights = self._forward_stepwise(tokens, state, sampling_prob)
-            return features if real is None else features[real], weights
-        inputs = self.dropout(self.embedding(tokens))
-        if real is not None and self.compiles and runs_compiled(inputs):
-            return self._forward_real(inputs, state, real)
-        outputs, _ = self.layers(inputs, None, state.hidden)
-        context, weights = self._attend(outputs, state)
-        features = self._features(outputs, context, inputs)
+        else:
+            inputs = self.dropout(self.embedding(tokens))
+            if real is not None and self.compiles and runs_compiled(inputs):
+                return self._forward_real(inputs, state, real)
+            outputs, _ = self.layers(inputs, None, state.hidden)
+            context, weights = self._attend(outputs, state)
+            features = self._features(outputs, context, inputs)
         return features if real is None else features[real], weights
 
     def _forward_real(

@@ -7,6 +7,7 @@ gradients and forgotten a block of steps at a time; a random part of the vocabul
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -60,14 +61,14 @@ class _LinearCrossEntropy(torch.autograd.Function):
         smoothing: float, learning: bool, compiles: bool,
     ) -> Tensor:  # fmt: skip
         wanted = learning and any(ctx.needs_input_grad)
-        take = _compiled_block() if wanted and compiles else _block
+        take = _compiled_block() if wanted and compiles else partial(_block, wanted=wanted)
         size = BLOCK if features.device.type == "cpu" else BLOCK_ON_GPU
         total = weight.new_zeros(())
         of_features: list[Tensor] = []
         sums: list[Tensor] = []  # gradients of weight and bias
         for start in range(0, max(1, len(features)), size):
             block, labels = features[start : start + size], targets[start : start + size]
-            loss, *grads = take(block, weight, bias, labels, smoothing, wanted)
+            loss, *grads = take(block, weight, bias, labels, smoothing)
             total += loss
             if wanted:
                 of_features.append(grads.pop(0))
@@ -107,7 +108,7 @@ def _block(
 
 
 def _compiled_block() -> Callable[..., tuple[Tensor, ...]]:
-    """The same as machine code, with gradients in any case."""
+    """The same as machine code, with gradients."""
     from seqkit.nn.compiled_loss import errors_of  # numba takes a while
 
     return errors_of

@@ -64,6 +64,14 @@ def choose_threads(
     return threads
 
 
+def choose_training_threads(pipeline: Pipeline[Any, Any, Any], begun_with: int = 0) -> int:
+    """`choose_threads` for a pipeline that learns."""
+    config, elsewhere = pipeline.config, machine_code_multiplies(pipeline)
+    return choose_threads(
+        config.training.threads, config.model.hidden_size, begun_with, multiplies_elsewhere=elsewhere
+    )  # fmt: skip
+
+
 def machine_code_multiplies(pipeline: Pipeline[Any, Any, Any]) -> bool:
     """Whether machine code makes all large products of a pipeline's training."""
     there = has_numba() and X86 and device_of(pipeline).type == "cpu"

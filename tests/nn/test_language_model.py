@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,15 +20,6 @@ from seqkit.nn.workers import set_workers
 
 needs_numba = pytest.mark.skipif(not has_numba(), reason="the extra `compiled` is not installed")
 VOCAB, SIZE = 11, 4
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Torch has one thread, without which machine code leaves products to it."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def arguments(steps: int, dtype: torch.dtype = torch.float64) -> tuple[list[Tensor], Tensor]:
@@ -52,9 +42,8 @@ def language_model(bidirectional: bool = True, samples: int = 0) -> LanguageMode
 def test_the_blocked_loss_and_its_gradients_are_those_of_torch(
     smoothing: float, dtype: torch.dtype, compiles: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        vocabulary_loss, "BLOCK", 18
-    )  # one and a part of those that machine code takes together
+    # One and a part of those steps that machine code takes together.
+    monkeypatch.setattr(vocabulary_loss, "BLOCK", 18)
     parts, targets = arguments(40, dtype)
     features, weight, bias = parts
     loss = linear_cross_entropy(features, weight, bias, targets, smoothing, compiles)
@@ -81,17 +70,14 @@ def test_half_precision_is_near_full_precision_and_sums_in_full() -> None:
 
 
 @needs_numba
-@pytest.mark.parametrize(
-    ("spread", "off"), [(1.0, 1e-6), (30.0, 1e-5)]
-)  # logits of 70 are off themselves
+# Logits of 70 are off themselves.
+@pytest.mark.parametrize(("spread", "off"), [(1.0, 1e-6), (30.0, 1e-5)])
 def test_machine_code_knows_rare_units_to_the_last_digits(spread: float, off: float) -> None:
     from seqkit.nn.compiled_loss import errors_of
 
     torch.manual_seed(0)
     features, bias = torch.zeros(1, 1), spread * torch.randn(3000)
-    loss, _, _, errors = errors_of(
-        features, torch.zeros(3000, 1), bias, torch.tensor([7]), 0.0, True
-    )
+    loss, _, _, errors = errors_of(features, torch.zeros(3000, 1), bias, torch.tensor([7]), 0.0)
     probs = bias.double().softmax(0)
     assert loss.item() == pytest.approx(-probs[7].log().item(), rel=1e-6)
     errors[7] += 1.0
@@ -137,7 +123,7 @@ def test_code_that_was_just_compiled_computes_what_kept_code_does(tmp_path: Path
     program = (
         "import torch; from seqkit.nn.compiled_loss import errors_of; torch.manual_seed(0); "
         "parts = torch.randn(40, 64), torch.randn(999, 64), torch.randn(999), torch.randint(999, (40,)); "
-        "print([part.double().sum().item() for part in errors_of(*parts, 0.1, True)])"
+        "print([part.double().sum().item() for part in errors_of(*parts, 0.1)])"
     )
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
     command = [sys.executable, "-c", program]

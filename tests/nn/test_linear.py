@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
 
 import pytest
 import torch
@@ -17,15 +16,6 @@ from seqkit.nn.workers import set_workers
 needs_numba = pytest.mark.skipif(
     not (has_numba() and X86), reason="the extra `compiled` is not installed, or not of use here"
 )
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Torch has one thread."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 ROWS, SIZE, TO = 5, 200, 100
