@@ -11,7 +11,7 @@ Shapes are those of `trace.py`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import chain
 from typing import Any
 
@@ -22,7 +22,6 @@ from torch.autograd.function import once_differentiable
 from seqkit.nn.kernels import exact
 from seqkit.nn.ragged import Ragged
 from seqkit.nn.trace import Entering, Kernel, KnownInputs, Trace, Views, Weights, stack
-from seqkit.nn.walks import BY_MODE
 
 
 def run_layer(
@@ -31,7 +30,7 @@ def run_layer(
     ragged: Ragged,
     start: tuple[Tensor, ...],
     weights: Sequence[Weights],
-    kernels: Mapping[str, Kernel] | None = None,
+    kernel: Kernel,
     *,
     need_outputs: bool = True,
     known: KnownInputs | None = None,
@@ -45,7 +44,7 @@ def run_layer(
         start: Hidden (and cell) state, each float [dirs, batch, hidden].
         weights: Of each direction `weight_ih` [gates * hidden, input_size], `weight_hh` [gates * hidden, hidden], and
             both biases [gates * hidden]; kind by kind.
-        kernels: Who walks, by mode; None is `BY_MODE`.
+        kernel: Who walks.
         need_outputs: Whether anybody reads the outputs.
         known: The inputs again, for `compiled.py`; no gradients then.
 
@@ -55,9 +54,10 @@ def run_layer(
     """
     dtype = weights[0][0].dtype
     full = (part.to(dtype) for part in (inputs, *start, *chain.from_iterable(weights)))
-    kernel = (kernels or BY_MODE)[mode]
     with exact(inputs.device):  # small errors add up over the steps
-        result: tuple[Tensor, ...] = _Layer.apply(kernel, mode, ragged, need_outputs, known, *full)
+        result: tuple[Tensor, ...] = _Layer.apply(
+            kernel, mode, ragged, need_outputs, torch.is_grad_enabled(), known, *full
+        )
     return result
 
 
@@ -66,8 +66,8 @@ class _Layer(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, kernel: Kernel, mode: str, ragged: Ragged, need_outputs: bool, known: KnownInputs | None,
-        inputs: Tensor, *given: Tensor,
+        ctx: Any, kernel: Kernel, mode: str, ragged: Ragged, need_outputs: bool, learning: bool,
+        known: KnownInputs | None, inputs: Tensor, *given: Tensor,
     ) -> tuple[Tensor, ...]:  # fmt: skip
         ctx.set_materialize_grads(False)
         start, (w_ih, w_hh, *biases) = _by_kind(given, kernel)
@@ -77,9 +77,10 @@ class _Layer(torch.autograd.Function):
         bias = entering_bias(mode, b_ih, b_hh)
         entering = _entering(ragged, inputs, w_ih, bias, known)
         states, *cells = (_with_room(part, ragged) for part in start)
-        gates = inputs.new_empty(dirs, total, bias.size(1))
+        kept = 0 if kernel.forgets and not learning else total
+        gates = inputs.new_empty(dirs, kept, bias.size(1))
         size = 0 if mode.startswith("RNN") else hidden
-        extra = inputs.new_empty(dirs, total, size)
+        extra = inputs.new_empty(dirs, kept, size)
         trace = Trace(ragged, states, cells[0] if cells else states[:0], gates, extra)
         kernel.forward(trace, entering, w_hh, b_hh)
         ctx.save_for_backward(entering.rows, states, trace.cells, gates, extra, *w_ih, *w_hh)
@@ -110,15 +111,15 @@ class _Layer(torch.autograd.Function):
             g_wih = kernel.outer(ordered, entering)
             g_bhh = recurrent.sum(dim=1)
             g_bih = g_bhh.clone() if entering is recurrent else entering.sum(dim=1)
-            if ctx.needs_input_grad[5]:
+            if ctx.needs_input_grad[6]:
                 g_inputs = ordered.new_zeros(ctx.shape)
                 ragged.add(kernel.inner(entering, w_ih), g_inputs.flatten(0, 1))
         starts = [
             grad[:, : trace.batch].index_select(1, ragged.back) if wanted else None
-            for grad, wanted in zip(grads, ctx.needs_input_grad[6:], strict=False)
+            for grad, wanted in zip(grads, ctx.needs_input_grad[7:], strict=False)
         ]
         weights = (grad for kind in (g_wih, g_whh, g_bih, g_bhh) for grad in kind.unbind())
-        return None, None, None, None, None, g_inputs, *starts, *weights
+        return None, None, None, None, None, None, g_inputs, *starts, *weights
 
 
 def entering_bias(mode: str, b_ih: Tensor, b_hh: Tensor) -> Tensor:

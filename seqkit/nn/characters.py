@@ -8,11 +8,12 @@ from torch import Tensor, nn
 from seqkit.errors import UnknownNameError
 from seqkit.nn.dropout import Dropout
 from seqkit.nn.embedding import lookup
+from seqkit.nn.kernels import MayCompile, exact, runs_compiled
 from seqkit.nn.masks import lengths_to_mask
 from seqkit.nn.recurrent import Recurrent
 
 
-class CharCNN(nn.Module):
+class CharCNN(nn.Module, MayCompile):
     """Convolution over a word's characters, then the maximum over the word.
 
     Ma & Hovy 2016, section 2.1, https://arxiv.org/abs/1603.01354.
@@ -42,11 +43,23 @@ class CharCNN(nn.Module):
 
     def forward(self, chars: Tensor, lengths: Tensor) -> Tensor:
         """float [words, output_size] from int64 chars [words, chars] and lengths [words], each at least 1."""
+        answers = self.compiles and not (self.training or torch.is_grad_enabled())
+        if answers and runs_compiled(self.embedding.weight):
+            return self._answer(chars, lengths)
         vectors = self.dropout(lookup(self.embedding, chars)).transpose(1, 2)  # [words, emb, chars]
         maps = self.convolution(vectors)  # [words, filters, chars]
         mask = lengths_to_mask(lengths.to(chars.device), chars.size(1)).unsqueeze(1)
         pooled: Tensor = maps.masked_fill(~mask, torch.finfo(maps.dtype).min).amax(dim=2)
         return pooled
+
+    def _answer(self, chars: Tensor, lengths: Tensor) -> Tensor:
+        """The same by machine code, without gradients."""
+        from seqkit.nn import compiled_characters  # numba takes a while
+
+        with exact(chars.device):
+            return compiled_characters.highest(
+                self.embedding.weight, self.convolution, chars, lengths
+            )
 
 
 class CharRNN(nn.Module):

@@ -8,24 +8,18 @@ Loops over a row stay short, on views of their own: then the compiler makes them
 
 Each walk does the parts `begin` to `end` - 1 of its work, a part being such rows in one direction; threads share them.
 Arrays are the trace's (`trace.Trace`), `entering` has those of `trace.Entering`; `places` is where each step's
-predecessor stands in the states, `w` the recurrent weight. Weights come as `tiles.panels`.
+predecessor stands in the states, `w` the recurrent weight. Weights come as `tiles.panels`, and on the way there also in
+whole numbers (`compiled_whole.Words`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor
-from torch.nn.functional import linear
 
-from seqkit.nn import tiles
-from seqkit.nn.cells import State
-from seqkit.nn.tiles import add_product, compiled, panels
-from seqkit.nn.trace import Entering, Kernel, Trace, Weights
-from seqkit.nn.workers import shared
+from seqkit.nn.compiled_whole import add_weighted
+from seqkit.nn.tiles import add_product, compiled
 
 BLOCK = 16
 """Rows that go through time together."""
@@ -97,7 +91,13 @@ def enter(sums: Any, entering: Any, d: int, place: int) -> None:
             sums[row] = known[d, which[d, place + row]]
     else:
         sums[:] = bias[d]
-        add_product(x[d, place : place + len(sums)], w_x[d], sums)
+        add_weighted(x[d, place : place + len(sums)], w_x, d, sums)
+
+
+@compiled
+def scratch(kept: bool, values: Any) -> Any:
+    """Room for rows of values [dirs, total, size] that go through time together and are not kept."""
+    return np.empty((0 if kept else BLOCK, values.shape[2]), values.dtype)
 
 
 @compiled
@@ -106,10 +106,10 @@ def elman_forward(
 ) -> None:  # fmt: skip
     """Fills the states of a plain cell."""
     batch = places[1]
-    for d, before, at, rows in spans(begin, end, places, len(w), False):
+    for d, before, at, rows in spans(begin, end, places, len(states), False):
         new = states[d, at : at + rows]
         enter(new, entering, d, at - batch)
-        add_product(states[d, before : before + rows], w[d], new)
+        add_weighted(states[d, before : before + rows], w, d, new)
         for row in range(rows):
             state = new[row]
             for j in range(len(state)):
@@ -180,23 +180,25 @@ def lstm_forward(
     begin: int, end: int, places: Any, entering: Any, w: Any,
     states: Any, cells: Any, gates: Any, extra: Any,
 ) -> None:  # fmt: skip
-    """Fills an LSTM's states, cells, gates and tanh(cells)."""
-    batch, size = places[1], states.shape[2]
-    for d, before, at, rows in spans(begin, end, places, len(w), False):
+    """Fills an LSTM's states, cells, gates and tanh(cells), the last two where there is room."""
+    batch, size, kept = places[1], states.shape[2], gates.shape[1] > 0
+    own_gates, own_extra = scratch(kept, gates), scratch(kept, extra)
+    for d, before, at, rows in spans(begin, end, places, len(states), False):
         place = at - batch
-        sums = gates[d, place : place + rows]
+        sums = gates[d, place : place + rows] if kept else own_gates[:rows]
+        squashed_cells = extra[d, place : place + rows] if kept else own_extra[:rows]
         enter(sums, entering, d, place)
-        add_product(states[d, before : before + rows], w[d], sums)
+        add_weighted(states[d, before : before + rows], w, d, sums)
         open_gates(sums)
         for row in range(rows):
             i, f, g, _ = quarters(sums[row])
             old, cell = cells[d, before + row], cells[d, at + row]
             for j in range(size):
                 cell[j] = f[j] * old[j] + i[j] * g[j]
-        extra[d, place : place + rows] = cells[d, at : at + rows]
-        squash(extra[d, place : place + rows])
+        squashed_cells[:] = cells[d, at : at + rows]
+        squash(squashed_cells)
         for row in range(rows):
-            o, state, squashed = sums[row, 3 * size :], states[d, at + row], extra[d, place + row]
+            o, state, squashed = sums[row, 3 * size :], states[d, at + row], squashed_cells[row]
             for j in range(size):
                 state[j] = o[j] * squashed[j]
 
@@ -250,15 +252,17 @@ def gru_forward(
     begin: int, end: int, places: Any, entering: Any, w: Any, bias_h: Any,
     states: Any, gates: Any, extra: Any,
 ) -> None:  # fmt: skip
-    """Fills a GRU's states, gates and recurrent parts of candidates."""
-    batch, size = places[1], states.shape[2]
-    products = np.empty((BLOCK, 3 * size), states.dtype)
-    for d, before, at, rows in spans(begin, end, places, len(w), False):
-        sums = gates[d, at - batch : at - batch + rows]
-        enter(sums, entering, d, at - batch)
+    """Fills a GRU's states, gates and recurrent parts of candidates, the last two where there is room."""
+    batch, size, kept = places[1], states.shape[2], gates.shape[1] > 0
+    products, own_gates = scratch(False, gates), scratch(kept, gates)
+    for d, before, at, rows in spans(begin, end, places, len(states), False):
+        place = at - batch
+        sums = gates[d, place : place + rows] if kept else own_gates[:rows]
+        enter(sums, entering, d, place)
         products[:rows] = bias_h[d]
-        add_product(states[d, before : before + rows], w[d], products[:rows])
-        extra[d, at - batch : at - batch + rows] = products[:rows, 2 * size :]
+        add_weighted(states[d, before : before + rows], w, d, products[:rows])
+        if kept:
+            extra[d, place : place + rows] = products[:rows, 2 * size :]
         old, new = states[d, before : before + rows], states[d, at : at + rows]
         gru_close(sums, products[:rows], old, new)
 
@@ -290,105 +294,3 @@ def gru_backward(
                 into[j] += state[j] * z[j]
             entering[d, place + row, : 2 * size] = grad[: 2 * size]
         add_product(grads[d, place : place + rows], w[d], outer[d, before : before + rows])
-
-
-def gru_step(
-    inputs: Tensor, before: State, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor, b_hh: Tensor
-) -> State:
-    """As `cells.gru_step`, without gradients."""
-    return gru_step_from(linear(inputs, w_ih, b_ih), before, w_hh, b_hh)
-
-
-def gru_step_from(sums: Tensor, before: State, w_hh: Tensor, b_hh: Tensor) -> State:
-    """The same from the input's sums, float [batch, 3 * hidden], which become the gates."""
-    (old,) = before
-    products, new = linear(old, w_hh, b_hh), old.new_empty(old.shape)
-    gru_close(*(part.detach().numpy() for part in (sums, products, old, new)))
-    return (new,)
-
-
-def _take(walk: Callable[..., None], trace: Trace, depth: int, *given: Any) -> None:
-    """Takes a walk over tensors and what else it is given; `depth` numbers enter each sum of its products."""
-    arrays = [part.detach().numpy() if isinstance(part, Tensor) else part for part in given]
-    parts = len(trace.gates) * -(-trace.batch // BLOCK)
-    places = trace.ragged.places
-    shared(lambda begin, end: walk(begin, end, places, *arrays), parts, depth * trace.gates.numel())
-
-
-def _there(
-    walk: Callable[..., None], trace: Trace, entering: Entering, w_hh: Weights, *given: Any
-) -> None:
-    """Takes the walk forwards."""
-    w_x, w = (panels([weight.T for weight in _arrays(kind)]) for kind in (entering.weight, w_hh))
-    rows, bias, known, which = _arrays(
-        (entering.rows, entering.bias, entering.known, entering.which)
-    )
-    depth = entering.rows.size(2) + w_hh[0].size(1)
-    _take(walk, trace, depth, (rows, w_x, bias, known, which), w, *given)
-
-
-def _back(walk: Callable[..., None], trace: Trace, w_hh: Weights, *given: Any) -> None:
-    """Takes the walk backwards."""
-    _take(walk, trace, w_hh[0].size(1), panels(_arrays(w_hh)), *given)
-
-
-def _arrays(weights: Weights) -> list[Any]:
-    return [weight.detach().numpy() for weight in weights]
-
-
-def _elman(rectified: bool) -> Kernel:
-    def forward(trace: Trace, entering: Entering, w_hh: Weights, b_hh: Tensor) -> None:
-        _there(elman_forward, trace, entering, w_hh, trace.states, rectified)
-
-    def backward(
-        trace: Trace, w_hh: Weights, outer: Tensor, inner: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        grads = torch.empty_like(trace.gates)
-        _back(elman_backward, trace, w_hh, trace.states, outer, grads, rectified)
-        return grads, grads
-
-    return Kernel(forward, backward, 1, _inner, _outer)
-
-
-def _lstm_forward(trace: Trace, entering: Entering, w_hh: Weights, b_hh: Tensor) -> None:
-    traced = (trace.states, trace.cells, trace.gates, trace.extra)
-    _there(lstm_forward, trace, entering, w_hh, *traced)
-
-
-def _lstm_backward(
-    trace: Trace, w_hh: Weights, outer: Tensor, inner: Tensor
-) -> tuple[Tensor, Tensor]:
-    grads = torch.empty_like(trace.gates)
-    traced = (trace.cells, trace.gates, trace.extra)
-    _back(lstm_backward, trace, w_hh, *traced, outer, inner, grads)
-    return grads, grads
-
-
-def _gru_forward(trace: Trace, entering: Entering, w_hh: Weights, b_hh: Tensor) -> None:
-    traced = (trace.states, trace.gates, trace.extra)
-    _there(gru_forward, trace, entering, w_hh, b_hh, *traced)
-
-
-def _gru_backward(
-    trace: Trace, w_hh: Weights, outer: Tensor, inner: Tensor
-) -> tuple[Tensor, Tensor]:
-    grads, entering = torch.empty_like(trace.gates), torch.empty_like(trace.gates)
-    traced = (trace.states, trace.gates, trace.extra)
-    _back(gru_backward, trace, w_hh, *traced, outer, grads, entering)
-    return grads, entering
-
-
-def _inner(grads: Tensor, weights: Weights) -> Tensor:
-    return torch.from_numpy(tiles.product(grads.detach().numpy(), _arrays(weights)))
-
-
-def _outer(inputs: Tensor, grads: Tensor) -> Tensor:
-    return torch.from_numpy(tiles.outer_products(inputs.detach().numpy(), grads.detach().numpy()))
-
-
-BY_MODE: dict[str, Kernel] = {
-    "RNN_TANH": _elman(rectified=False),
-    "RNN_RELU": _elman(rectified=True),
-    "LSTM": Kernel(_lstm_forward, _lstm_backward, 2, _inner, _outer),
-    "GRU": Kernel(_gru_forward, _gru_backward, 1, _inner, _outer),
-}

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -20,7 +21,7 @@ from seqkit.nn.dropout import Dropout
 from seqkit.nn.embedding import TokenEmbedding
 from seqkit.nn.encoder import Encoded
 from seqkit.nn.initialisation import initialise_transformer
-from seqkit.nn.kernels import MANY_ROWS, MayCompile, answers_compiled, runs_compiled
+from seqkit.nn.kernels import MANY_ROWS, MayCompile, answers_compiled, exact, runs_compiled
 from seqkit.nn.known import KnownTokens
 from seqkit.nn.linear import Linear
 from seqkit.nn.recurrent import MOST_KNOWN, Recurrent
@@ -200,14 +201,22 @@ class RecurrentDecoder(nn.Module, MayCompile):
 
     def start(self, encoded: Encoded) -> RecurrentState:
         """The state before the first token; keys are projected here, once a sentence."""
-        memory = encoded.memory
-        keys = memory if self.attention is None else self.attention.keys(memory)
-        feed = memory.new_zeros(memory.size(0), self.feature_size)
-        owners = torch.arange(memory.size(0), device=memory.device)
-        return RecurrentState(
-            memory, keys, encoded.mask, self.bridge(encoded.state), feed, owners,
-            known=self._known_tokens(memory),
-        )  # fmt: skip
+        with self._beside_layers(encoded.mask.device):
+            if self.layers.answers_whole:
+                encoded = encoded.float()
+            memory = encoded.memory
+            owners = torch.arange(memory.size(0), device=memory.device)
+            keys = memory if self.attention is None else self.attention.keys(memory)
+            feed = memory.new_zeros(memory.size(0), self.feature_size)
+            return RecurrentState(
+                memory, keys, encoded.mask, self.bridge(encoded.state), feed, owners,
+                known=self._known_tokens(memory),
+            )  # fmt: skip
+
+    def _beside_layers(self, device: torch.device) -> AbstractContextManager[object]:
+        """The context of what is computed beside recurrent layers: not in bfloat16 where they are in whole numbers, as
+        machine code does not take it."""
+        return exact(device) if self.layers.answers_whole else nullcontext()
 
     def _known_tokens(self, memory: Tensor) -> KnownTokens | None:
         """For answers to many sentences whose steps read tokens and nothing else."""
@@ -270,8 +279,9 @@ class RecurrentDecoder(nn.Module, MayCompile):
         self, tokens: Tensor, state: RecurrentState
     ) -> tuple[Tensor, RecurrentState, Tensor | None]:
         """(logits [rows, vocab_size], next state, attention [rows, src_len] or None) after tokens int64 [rows]."""
-        features, after, weights = self._step_features(tokens, state)
-        return self.project(features), after, weights
+        with self._beside_layers(tokens.device):
+            features, after, weights = self._step_features(tokens, state)
+            return self.project(features), after, weights
 
     def project(self, features: Tensor) -> Tensor:
         """Logits, float [..., vocab_size]."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -32,6 +32,11 @@ class Encoded:
     mask: Tensor
     state: State
     lengths: Tensor
+
+    def float(self) -> Encoded:
+        """The same in single precision."""
+        state = tuple(part.float() for part in self.state)
+        return replace(self, memory=self.memory.float(), state=state)
 
 
 class Encoder(nn.Module):

@@ -43,7 +43,7 @@ MANY_ROWS = 16
 FULL_ENOUGH_ON_GPU = 0.5
 """Share of real steps in a batch above which cuDNN is faster over all steps than over packed rows."""
 
-_COMPILED = "seqkit.nn.compiled"
+_COMPILED = "seqkit.nn.compiled_layers"
 
 
 class MayCompile:

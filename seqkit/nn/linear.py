@@ -26,9 +26,13 @@ class Linear(nn.Linear, MayCompile):
     def forward(self, inputs: Tensor) -> Tensor:
         """float [..., out_features] from float [..., in_features]."""
         large = inputs.numel() * self.out_features >= WORTH_IT
-        wide = min(self.in_features, self.out_features) >= WIDE
-        if not (self.compiles and large and wide and multiplies_compiled(inputs)):
+        if not (self.compiles and large and self.is_wide and multiplies_compiled(inputs)):
             return super().forward(inputs)
         from seqkit.nn import compiled_linear  # numba takes a while
 
         return compiled_linear.linear(inputs, self.weight, self.bias)
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether its products fill machine code's tiles."""
+        return min(self.in_features, self.out_features) >= WIDE

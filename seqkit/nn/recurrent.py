@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from functools import partial
 from itertools import product
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -36,6 +36,9 @@ from seqkit.nn.ragged import Ragged, rectangle
 from seqkit.nn.trace import Kernel, KnownInputs
 from seqkit.nn.walks import BY_MODE
 from seqkit.nn.workers import share_out
+
+if TYPE_CHECKING:
+    from seqkit.nn.compiled_layers import WholeLayer
 
 MOST_KNOWN = 1 << 24
 """Numbers that `known_sums` may hold."""
@@ -115,7 +118,22 @@ class Recurrent(nn.RNNBase):
         self.kernel = kernel
         self.observer: Observer | None = None
         """Is told of every step while it is set; the layers then run step by step, which is slow."""
+        self._whole: list[WholeLayer] = []
         initialise_recurrent(self, cell, init, chrono_steps)
+
+    def to_whole_numbers(self) -> None:
+        """Has answers computed in whole numbers of 8 bits from now on, to which the weights are rounded now; for a CPU
+        whose machine code multiplies them (`whole.has_words`)."""
+        from seqkit.nn import compiled_layers  # numba takes a while
+
+        for layer in range(self.num_layers):
+            w_ih, w_hh, *_ = zip(*self._weights_of(layer), strict=True)
+            self._whole.append(compiled_layers.WholeLayer(self.mode, w_ih, w_hh))
+
+    @property
+    def answers_whole(self) -> bool:
+        """Whether what is computed now is in whole numbers."""
+        return bool(self._whole) and not torch.is_grad_enabled()
 
     def forward(
         self,
@@ -186,10 +204,15 @@ class Recurrent(nn.RNNBase):
     ) -> Tensor:
         """Products of inputs [n, input_size] and the first layer's weight, with the bias: [n, gates * hidden_size]."""
         w_ih, _, b_ih, b_hh = self._weights_of(0)[direction]
-        return torch.addmm(entering_bias(self.mode, b_ih, b_hh), vectors, w_ih.T, out=out)
+        bias = entering_bias(self.mode, b_ih, b_hh)
+        if self.answers_whole:
+            return self._whole[0].entering(vectors, bias, direction, out)
+        return torch.addmm(bias, vectors, w_ih.T, out=out)
 
     def takes_known(self, vectors: Tensor) -> bool:
         """Whether answers are fastest by what is known of such inputs."""
+        if self.answers_whole:
+            return True
         if torch.is_grad_enabled() or not runs_compiled(vectors):
             return False
         if self.kernel == "auto":
@@ -209,7 +232,7 @@ class Recurrent(nn.RNNBase):
         for layer in range(self.num_layers):
             before = tuple(part[layer] for part in state)
             weights = [getattr(self, f"{name}_l{layer}") for name in _WEIGHTS]
-            after = self._cell_step(inputs, before, weights, sums if layer == 0 else None)
+            after = self._cell_step(layer, inputs, before, weights, sums if layer == 0 else None)
             if self.observer is not None:
                 real = torch.ones(len(inputs), dtype=torch.bool, device=inputs.device)
                 self.observer(
@@ -223,21 +246,40 @@ class Recurrent(nn.RNNBase):
 
     def steps_from_sums(self, inputs: Tensor) -> bool:
         """Whether machine code takes such inputs a step on now."""
+        if self.answers_whole:
+            return True
         compiles = self.kernel in ("auto", "compiled") and answers_compiled(inputs)
         return compiles and self.cell.name == "gru"
 
     def _cell_step(
-        self, inputs: Tensor, before: State, weights: list[Tensor], sums: Tensor | None
+        self,
+        layer: int,
+        inputs: Tensor,
+        before: State,
+        weights: list[Tensor],
+        sums: Tensor | None,
     ) -> State:
         """Takes a layer one step on."""
+        if self.answers_whole:
+            return self._whole_step(layer, inputs, before, sums)
         if not self.steps_from_sums(inputs):
             return self.cell.step(inputs, before, *weights)
-        from seqkit.nn import compiled  # numba takes a while
+        from seqkit.nn import compiled_layers  # numba takes a while
 
         if sums is None:
-            return compiled.gru_step(inputs, before, *weights)
+            return compiled_layers.gru_step(inputs, before, *weights)
         _, w_hh, _, b_hh = weights
-        return compiled.gru_step_from(sums, before, w_hh, b_hh)
+        return compiled_layers.gru_step_from(sums, before, w_hh, b_hh)
+
+    def _whole_step(self, layer: int, inputs: Tensor, before: State, sums: Tensor | None) -> State:
+        """The same in whole numbers: a sequence of one step."""
+        batch = len(inputs)
+        known = None if sums is None else KnownInputs(sums[None], torch.arange(batch)[:, None])
+        start = tuple(part[None] for part in before)
+        _, after = self._run_own(
+            "compiled", rectangle(batch, 1), False, known, layer, inputs[:, None], start
+        )
+        return tuple(part[0] for part in after)
 
     def zero_state(self, batch: int, like: Tensor) -> State:
         """The state before any step: zeros in the dtype and on the device of `like`."""
@@ -297,7 +339,7 @@ class Recurrent(nn.RNNBase):
             layout = rectangle(batch, max_len) if lengths is None else Ragged.of(lengths, max_len)
             layout = layout.to(inputs.device)
             given = known if kernel == "compiled" else None
-            run = partial(self._run_own, walks(kernel), layout, need_outputs, given)
+            run = partial(self._run_own, kernel, layout, need_outputs, given)
             return self._by_layer(run, inputs, state)
         if self.training and (self.locked or self.weight_dropout):
             return self._by_layer(partial(self._run_torch, lengths), inputs, state)
@@ -314,6 +356,8 @@ class Recurrent(nn.RNNBase):
         these rows or weights."""
         if self.observer is not None:
             return "observed"
+        if self.answers_whole:
+            return "compiled"
         kernel = self.kernel
         if kernel == "auto":
             kernel = "compiled"
@@ -351,7 +395,7 @@ class Recurrent(nn.RNNBase):
 
     def _run_own(
         self,
-        kernels: Mapping[str, Kernel],
+        kernel: str,
         ragged: Ragged,
         need_outputs: bool,
         known: KnownInputs | None,
@@ -361,8 +405,9 @@ class Recurrent(nn.RNNBase):
     ) -> tuple[Tensor, State]:
         """A layer by `bptt.py`; `state` is that layer's, [num_directions, batch, hidden_size]."""
         weights = list(zip(*self._weights_of(layer), strict=True))
+        plain = None if self.answers_whole else walks(kernel)[self.mode]
         outputs, *final = run_layer(
-            self.mode, inputs, ragged, state, weights, kernels,
+            self.mode, inputs, ragged, state, weights, plain or self._whole[layer].kernel,
             need_outputs=need_outputs or layer + 1 < self.num_layers,
             known=known if layer == 0 else None,
         )  # fmt: skip
@@ -461,9 +506,9 @@ def walks(kernel: str) -> Mapping[str, Kernel]:
     """The kernels by mode of `own` or `compiled`."""
     if kernel == "own":
         return BY_MODE
-    from seqkit.nn import compiled  # numba takes a while
+    from seqkit.nn import compiled_layers  # numba takes a while
 
-    return compiled.BY_MODE
+    return compiled_layers.BY_MODE
 
 
 def set_kernel(network: nn.Module, kernel: str) -> None:

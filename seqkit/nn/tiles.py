@@ -4,11 +4,16 @@ A product is made tile by tile (Goto & van de Geijn 2008, https://doi.org/10.114
 rows and columns stay in registers through the whole product, and each number that is read serves several sums. A
 compiler does not find that way from loops, so a tile is written in LLVM's vector instructions, which know no particular
 processor.
+
+Where the processor multiplies whole numbers of 8 bits, a number may also be a word of four of them: int32, whose bytes
+are the numbers. The product of two words is then the sum of their numbers' products, those of rows from 0 to 255 and
+those of weights from -128 to 127.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import numba
@@ -44,16 +49,29 @@ CACHE_PERIOD = 4096
 """Bytes after which memory falls into the same places of the nearest cache: rows so far apart push each other out."""
 
 
+def _features() -> Mapping[str, bool]:
+    """What the processor is known to have."""
+    try:
+        return dict(binding.get_host_cpu_features())
+    except RuntimeError:  # LLVM does not know it
+        return {}
+
+
 def many_registers() -> bool:
     """Whether the processor is known to have 32 vector registers of 32 bytes; 16 are usual."""
-    try:
-        return bool(binding.get_host_cpu_features().get("avx512vl"))
-    except RuntimeError:  # LLVM does not know it
-        return False
+    return bool(_features().get("avx512vl"))
 
 
 BYTES = 128 if many_registers() else 64
 """Bytes of a tile's row: its sums take half of the registers."""
+
+
+@cache
+def multiplies_words() -> bool:
+    """Whether the processor is known to add up products of whole numbers of 8 bits (VNNI)."""
+    features = _features()
+    narrow = features.get("avxvnni") or (features.get("avx512vnni") and features.get("avx512vl"))
+    return bool(features.get("avx512vnni") if many_registers() else narrow)
 
 
 def compiled(function: Callable[..., Any], **options: Any) -> Any:
@@ -135,9 +153,7 @@ def _emit_tile(
     for row in range(rows):
         place = builder.add(builder.mul(x_down, number(row)), builder.mul(step, x_along))
         value = _spread(builder, read(address(x, place, real)), vector)
-        for side in (0, 1):
-            product = builder.fmul(value, weights[side], flags=["contract"])
-            grown.append(builder.fadd(product, sums[2 * row + side], flags=["contract"]))
+        grown += [_grow(builder, sums[2 * row + side], value, weights[side]) for side in (0, 1)]
     further = builder.add(step, number(1))
     for phi, start, end in zip([step, *sums], [number(0), *first], [further, *grown], strict=True):
         phi.add_incoming(start, before)
@@ -151,6 +167,18 @@ def _emit_tile(
         result.add_incoming(end, loop)
     for result, place in zip(results, places, strict=True):
         builder.store(result, place).align = width
+
+
+def _grow(builder: Any, sums: Any, values: Any, weights: Any) -> Any:
+    """Vectors of sums to which products of values and weights are added, number by number or word by word."""
+    kind = sums.type
+    if isinstance(kind.element, ir.IntType):
+        name = f"llvm.x86.avx512.vpdpbusd.{kind.count * kind.element.width}"
+        known = builder.module.globals.get(name)
+        add = known or ir.Function(builder.module, ir.FunctionType(kind, [kind] * 3), name)
+        return builder.call(add, [sums, values, weights])
+    product = builder.fmul(values, weights, flags=["contract"])
+    return builder.fadd(product, sums, flags=["contract"])
 
 
 def _spread(builder: Any, value: Any, vector: Any) -> Any:
@@ -216,16 +244,16 @@ def add_product(x: Any, packed: Any, out: Any) -> None:
     to, width = out.shape[1], packed.shape[2]
     full = to // width
     for p in range(full):
-        _add_panel(x, packed[p], out[:, p * width : (p + 1) * width])
+        add_panel(x, packed[p], out[:, p * width : (p + 1) * width])
     if full < len(packed):
         edge = np.zeros((len(out), width), out.dtype)
         edge[:, : to - full * width] = out[:, full * width :]
-        _add_panel(x, packed[full], edge)
+        add_panel(x, packed[full], edge)
         out[:, full * width :] = edge[:, : to - full * width]
 
 
 @compiled
-def _add_panel(x: Any, panel: Any, out: Any) -> None:
+def add_panel(x: Any, panel: Any, out: Any) -> None:
     """Adds x [rows, from] times [from, width] to out [rows, width]."""
     rows, size = x.shape
     x_at, panel_at, out_at = x.ctypes.data, panel.ctypes.data, out.ctypes.data
@@ -272,13 +300,13 @@ def _fill_outer_products(begin: int, end: int, x: Any, y: Any, result: Any) -> N
             for panel in range(left, right):
                 part = y[d, first:last, panel * width : (panel + 1) * width]
                 if part.shape[1] == width and y.strides[1] % CACHE_PERIOD:
-                    _add_panel(columns, part, sums[panel - left])
+                    add_panel(columns, part, sums[panel - left])
                 else:
                     for row in range(last - first):
                         given = y[d, first + row, panel * width : (panel + 1) * width]
                         for place in range(len(given)):
                             packed[row, place] = given[place]
-                    _add_panel(columns, packed[: last - first], sums[panel - left])
+                    add_panel(columns, packed[: last - first], sums[panel - left])
         for panel in range(left, right):
             for place in range(min(width, to - panel * width)):
                 row = result[d, panel * width + place]

@@ -43,7 +43,7 @@ class Trace:
     @property
     def batch(self) -> int:
         """Rows of the start."""
-        return self.states.size(1) - self.gates.size(1)
+        return len(self.ragged.order)
 
     def steps(self, part: Tensor) -> Views:
         """Views of each step, [dirs, rows, ...], of float [dirs, total, ...]."""
@@ -112,6 +112,7 @@ class Kernel:
         num_states: Tensors of its state.
         inner: Gradients of inputs from those of their products [dirs, total, gates * hidden] and the weights.
         outer: Gradients of weights from what they take in [dirs, total, size] and the same gradients.
+        forgets: Whether gates and extra may have no room, [dirs, 0, ...], where nobody goes back.
     """
 
     forward: Walk
@@ -119,6 +120,7 @@ class Kernel:
     num_states: int
     inner: Callable[[Tensor, Weights], Tensor]
     outer: Callable[[Tensor, Tensor], Tensor]
+    forgets: bool = False
 
 
 def stack(parts: Weights) -> Tensor:

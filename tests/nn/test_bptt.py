@@ -95,7 +95,7 @@ def test_gradients_are_those_of_finite_differences(cell: str, kernel: str) -> No
 
     def run(inputs: Tensor, *rest: Tensor) -> tuple[Tensor, ...]:
         weights, start = rest[:4], rest[4:]
-        return run_layer(layer.mode, inputs, ragged, start, weights, walks(kernel))  # type: ignore[arg-type]
+        return run_layer(layer.mode, inputs, ragged, start, weights, walks(kernel)[layer.mode])  # type: ignore[arg-type]
 
     arguments = [part.requires_grad_() for part in (inputs, *weights, *start)]
     assert torch.autograd.gradcheck(run, arguments)
@@ -275,11 +275,13 @@ def test_machine_code_gives_the_same_numbers_each_time_and_whatever_rows_stand_b
 def test_a_step_of_an_answer_is_that_of_training(
     cell: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from seqkit.nn import compiled
+    from seqkit.nn import compiled_layers
 
     calls: list[Tensor] = []
-    step = compiled.gru_step
-    monkeypatch.setattr(compiled, "gru_step", lambda *given: calls.append(given[0]) or step(*given))
+    step = compiled_layers.gru_step
+    monkeypatch.setattr(
+        compiled_layers, "gru_step", lambda *given: calls.append(given[0]) or step(*given)
+    )
     layer, inputs = Recurrent(cell, 4, 9, num_layers=2), torch.randn(7, 4)
     state = tuple(torch.randn(2, 7, 9) for _ in range(layer.cell.num_states))
     wanted = layer.step(inputs, state)
@@ -327,7 +329,9 @@ def test_machine_code_lets_go_of_what_it_was_given(cell: str) -> None:
     weights = list(zip(*layer._weights_of(0), strict=True))
     counts = []
     for _ in range(3):
-        outputs, *_ = run_layer(layer.mode, inputs, layout, state, weights, walks("compiled"))
+        outputs, *_ = run_layer(
+            layer.mode, inputs, layout, state, weights, walks("compiled")[layer.mode]
+        )
         outputs.sum().backward()
         counts.append(sys.getrefcount(layout.places))
     assert counts[0] == counts[1] == counts[2]

@@ -10,8 +10,10 @@ from torch import Tensor
 
 from seqkit.errors import UnknownNameError
 from seqkit.nn.characters import CharCNN, CharRNN, build_characters
+from seqkit.nn.kernels import has_numba, start_compiled
 
 NUM_CHARS = 12
+needs_numba = pytest.mark.skipif(not has_numba(), reason="the extra `compiled` is not installed")
 words_of_characters = st.lists(
     st.lists(st.integers(1, NUM_CHARS - 1), min_size=1, max_size=6), min_size=1, max_size=4
 )
@@ -80,3 +82,23 @@ def test_none_is_no_reader_and_an_unknown_name_is_refused() -> None:
     assert build_characters("none", NUM_CHARS, 5, 8, 0.0) is None
     with pytest.raises(UnknownNameError, match=r"Unknown character encoder 'cnm'.*'cnn'"):
         build_characters("cnm", NUM_CHARS, 5, 8, 0.0)
+
+
+@needs_numba
+@pytest.mark.parametrize("width", [1, 3, 5])
+def test_machine_code_convolves_as_torch_does(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    encode = CharCNN(NUM_CHARS, 5, 7, width=width, dropout=0.5).eval()
+    words = padded([[3, 1, 4, 1, 5], [9], [2, 6]], 2)
+    wanted = encode(*words)
+    start_compiled()
+    with torch.no_grad(), torch.autocast("cpu"):
+        torch.testing.assert_close(encode(*words), wanted)
+    calls: list[Tensor] = []
+    monkeypatch.setattr(CharCNN, "_answer", lambda *given: calls.append(given[1]))
+    with torch.no_grad():
+        encode(*words)
+        encode.compiles = False
+        encode(*words)
+        encode.train()
+        encode(*words)
+    assert len(calls) == 1

@@ -4,64 +4,23 @@ from __future__ import annotations
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from seqkit.errors import ConfigError, UnknownNameError
-from seqkit.nn.decoder import Readout
+from seqkit.nn.decoder import Readout, RecurrentDecoder
 from seqkit.nn.embedding import TokenEmbedding
-from seqkit.nn.precision import (
-    Int8Linear,
-    computing_in,
-    has_bfloat16,
-    has_whole_products,
-    lower_precision,
-    rounded,
-)
+from seqkit.nn.encoder import Encoded
+from seqkit.nn.precision import computing_in, has_bfloat16, lower_precision
+from seqkit.nn.whole import Int8Linear, has_whole_products, has_words
 
 CPU = torch.device("cpu")
 needs_int8 = pytest.mark.skipif(
-    not has_whole_products(), reason="this processor has no exact product of whole numbers"
+    not (has_words() or has_whole_products()),
+    reason="this processor has no exact product of whole numbers",
 )
-
-
-@needs_int8
-@pytest.mark.parametrize("bias", [True, False])
-def test_a_layer_in_whole_numbers_is_close_to_the_layer_it_stands_for(bias: bool) -> None:
-    torch.manual_seed(0)
-    linear, inputs = nn.Linear(40, 30, bias=bias), torch.randn(2, 7, 40)
-    with torch.no_grad():
-        whole, exact = Int8Linear(linear)(inputs), linear(inputs)
-    assert whole.shape == exact.shape
-    torch.testing.assert_close(whole, exact, rtol=0, atol=0.02)
-    assert not torch.equal(whole, exact)
-
-
-@needs_int8
-def test_what_whole_numbers_can_hold_is_computed_exactly() -> None:
-    linear = nn.Linear(3, 2)
-    with torch.no_grad():
-        linear.weight.copy_(torch.tensor([[127.0, 1.0, 0.0], [0.0, -2.0, 254.0]]))
-        linear.bias.copy_(torch.tensor([0.5, 0.0]))
-        outputs = Int8Linear(linear)(torch.tensor([[1.0, 127.0, 5.0], [0.0, 0.0, 0.0]]))
-    torch.testing.assert_close(outputs, torch.tensor([[254.5, 1016.0], [0.5, 0.0]]))
-
-
-@needs_int8
-def test_a_row_in_whole_numbers_does_not_depend_on_the_others() -> None:
-    torch.manual_seed(0)
-    layer, row = Int8Linear(nn.Linear(16, 8)), torch.randn(1, 16)
-    with torch.no_grad():
-        beside = layer(torch.cat([row, 1000 * torch.randn(3, 16)]))[:1]
-        assert torch.equal(beside, layer(row))
-        assert layer(row[:0]).shape == (0, 8)
-
-
-def test_weights_that_are_no_numbers_stay_none() -> None:
-    linear = nn.Linear(4, 2)
-    with torch.no_grad():
-        linear.weight[1, 0] = torch.nan
-        outputs = Int8Linear(linear)(torch.ones(1, 4))
-    assert outputs.isnan().tolist() == [[False, True]]
+needs_words = pytest.mark.skipif(
+    not has_words(), reason="machine code multiplies no whole numbers here"
+)
 
 
 @needs_int8
@@ -74,10 +33,62 @@ def test_a_vocabulary_projection_keeps_its_names_and_shares_its_weight() -> None
     assert readout.projection.weight is dict(readout.named_parameters())["projection.weight"]
 
 
-def test_rounding_keeps_every_number_within_half_a_unit() -> None:
-    rows = torch.randn(5, 20, generator=torch.Generator().manual_seed(1))
-    whole, unit = rounded(rows)
-    assert bool(((whole * unit - rows).abs() <= unit / 2 + 1e-7).all())
+def decoder() -> RecurrentDecoder:
+    torch.manual_seed(0)
+    embedding = TokenEmbedding("learned", 60, 40)
+    sizes = {"memory_size": 48, "state_size": 48, "state_layers": 1}
+    return RecurrentDecoder(embedding, "lstm", 48, 2, deep_output=True, **sizes).eval()
+
+
+def steps_of(decoder: RecurrentDecoder, dtype: torch.dtype = torch.float32) -> list[Tensor]:
+    """Logits of two steps over 20 sentences, and the state after them."""
+    torch.manual_seed(1)
+    memory, mask = torch.randn(20, 6, 48), torch.ones(20, 6, dtype=torch.bool)
+    encoded = Encoded(memory.to(dtype), mask, (memory[:, 0][None].to(dtype),), mask.sum(dim=1))
+    with torch.inference_mode():
+        first, state, _ = decoder.step(torch.arange(20), decoder.start(encoded))
+        second, state, _ = decoder.step(torch.arange(20, 40), state)
+    return [first, second, *state.hidden]
+
+
+@needs_words
+def test_machine_code_takes_recurrent_and_wide_linear_layers() -> None:
+    exact, whole = decoder(), decoder()
+    lower_precision(whole, "int8")
+    assert whole.state_dict().keys() == exact.state_dict().keys()
+    assert isinstance(whole.combine, Int8Linear) and whole.layers.answers_whole is False
+    found, wanted = steps_of(whole), steps_of(exact)
+    for mine, theirs in zip(found, wanted, strict=True):
+        torch.testing.assert_close(mine, theirs, rtol=0, atol=0.02)
+        assert not torch.equal(mine, theirs)
+
+
+@needs_words
+def test_steps_in_whole_numbers_are_not_in_bfloat16_beside_them() -> None:
+    whole = decoder()
+    lower_precision(whole, "int8")
+    alone = steps_of(whole)
+    with computing_in("int8", CPU):
+        torch.testing.assert_close(steps_of(whole), alone, rtol=0, atol=0)
+        for found, wanted in zip(steps_of(whole, torch.bfloat16), alone, strict=True):
+            assert found.dtype == torch.float32
+            torch.testing.assert_close(found, wanted, rtol=0, atol=0.05)
+
+
+@needs_int8
+def test_without_machine_code_only_the_vocabulary_projection_is_in_whole_numbers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    if not has_whole_products():
+        pytest.skip("torch has no exact product of whole numbers on this processor")
+    for name in ("precision", "whole"):
+        monkeypatch.setattr(f"seqkit.nn.{name}.has_words", lambda: False)
+    whole = decoder()
+    lower_precision(whole, "int8")
+    assert isinstance(whole.readout.projection, Int8Linear)
+    assert not isinstance(whole.combine, Int8Linear)
+    with torch.no_grad():
+        assert not whole.layers.answers_whole
 
 
 def test_products_are_in_bfloat16_where_that_is_asked_for() -> None:
@@ -95,6 +106,7 @@ def test_a_precision_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatc
         lower_precision(nn.Linear(2, 2), "half")
     with pytest.raises(ConfigError, match="int8: for cpu, not for meta"):
         lower_precision(nn.Linear(2, 2, device="meta"), "int8")
+    monkeypatch.setattr("seqkit.nn.precision.has_words", lambda: False)
     overflowing = torch.full((64, 64), 64 * 2**15, dtype=torch.int32)
     monkeypatch.setattr(torch, "_int_mm", lambda left, right: overflowing)
     with pytest.raises(ConfigError, match="int8: this processor has no exact product"):
