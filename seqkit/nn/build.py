@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from seqkit.nn.decoder import RecurrentDecoder, TransformerDecoder
+from seqkit.nn.decoder import RecurrentDecoder
 from seqkit.nn.embedding import TokenEmbedding
+from seqkit.nn.transformer_decoder import TransformerDecoder
 
 
 def build_decoder(

@@ -7,11 +7,48 @@ until the row begins. Final states then stand at the last step of every row, and
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
+from seqkit.nn.cells import Cell, State
+from seqkit.nn.kernels import exact, lstm_dtype
+
 CLOSED = -1e4
 """What the gate's argument gets at padding: its sigmoid is 0 in every precision."""
+
+
+def run_padded(
+    cell: Cell, lengths: Tensor, inputs: Tensor, state: State, weights: Sequence[Sequence[Tensor]]
+) -> tuple[Tensor, State]:
+    """One LSTM layer over a padded batch, direction by direction.
+
+    Args:
+        cell: The LSTM.
+        lengths: Real steps of each row, int64 [batch].
+        inputs: float [batch, len, input_size], padding at the end of each row.
+        state: Start of each direction, each float [dirs, batch, hidden], which is zero.
+        weights: [weight_ih, weight_hh, bias_ih, bias_hh] of each direction.
+
+    Returns:
+        Outputs, float [batch, len, dirs * hidden], 0 at padding; final state as `state`.
+    """
+    lengths = lengths.to(inputs.device)
+    dtype = lstm_dtype(inputs)
+    outputs, finals = [], []
+    for direction, (w_ih, *others) in enumerate(weights):
+        back = direction == 1
+        rows = padding_in_front(inputs.to(dtype), lengths, backwards=back)
+        start = [part[direction : direction + 1].to(dtype) for part in state]
+        prepared = [weight.to(dtype) for weight in (closing_weight(w_ih), *others)]
+        with exact(inputs.device):
+            output, *final = cell.sequence(
+                rows, start, prepared, True, 1, 0.0, torch.is_grad_enabled(), False, True
+            )
+        outputs.append(padding_behind(output, lengths, backwards=back).to(w_ih.dtype))
+        finals.append([part.to(w_ih.dtype) for part in final])
+    return torch.cat(outputs, dim=2), tuple(torch.cat(parts) for parts in zip(*finals, strict=True))
 
 
 def padding_in_front(inputs: Tensor, lengths: Tensor, *, backwards: bool) -> Tensor:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from functools import partial
-from itertools import product
+from itertools import chain, product
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from seqkit.errors import ConfigError, ShapeError
 from seqkit.nn.bptt import entering_bias, run_layer
@@ -26,12 +25,12 @@ from seqkit.nn.kernels import (
     compiles_for,
     exact,
     fastest_kernel,
-    lstm_dtype,
     runs_compiled,
     starts_from_zero,
 )
 from seqkit.nn.observed import Observer, SeenStep, run_observed
-from seqkit.nn.padded import closing_weight, padding_behind, padding_in_front
+from seqkit.nn.packed import Fused, run_packed
+from seqkit.nn.padded import run_padded
 from seqkit.nn.ragged import Ragged, rectangle
 from seqkit.nn.trace import Kernel, KnownInputs
 from seqkit.nn.walks import BY_MODE
@@ -424,24 +423,8 @@ class Recurrent(nn.RNNBase):
     def _run_padded(
         self, lengths: Tensor, layer: int, inputs: Tensor, state: State
     ) -> tuple[Tensor, State]:
-        """An LSTM layer by torch's kernel, direction by direction; `state` is that layer's and zero."""
-        lengths = lengths.to(inputs.device)
-        dtype = lstm_dtype(inputs)
-        outputs, finals = [], []
-        for direction, (w_ih, *weights) in enumerate(self._weights_of(layer)):
-            back = direction == 1
-            rows = padding_in_front(inputs.to(dtype), lengths, backwards=back)
-            start = [part[direction : direction + 1].to(dtype) for part in state]
-            prepared = [weight.to(dtype) for weight in (closing_weight(w_ih), *weights)]
-            with exact(inputs.device):
-                output, *final = self.cell.sequence(
-                    rows, start, prepared, True, 1, 0.0, torch.is_grad_enabled(), False, True
-                )
-            outputs.append(padding_behind(output, lengths, backwards=back).to(w_ih.dtype))
-            finals.append([part.to(w_ih.dtype) for part in final])
-        return torch.cat(outputs, dim=-1), tuple(
-            torch.cat(parts) for parts in zip(*finals, strict=True)
-        )
+        """A layer by `padded.py`; `state` is that layer's, [num_directions, batch, hidden_size]."""
+        return run_padded(self.cell, lengths, inputs, state, self._weights_of(layer))
 
     def _run_held(
         self, held: Held, layer: int, inputs: Tensor, state: State
@@ -452,51 +435,14 @@ class Recurrent(nn.RNNBase):
     def _run_torch(
         self, lengths: Tensor | None, layer: int | None, inputs: Tensor, state: State
     ) -> tuple[Tensor, State]:
-        """A layer, or all of them, by torch's kernels, packed where lengths differ."""
-        if lengths is None:
-            return self._fused(layer, inputs, None, state)
-        if bool((lengths > 0).all()):
-            return self._run_packed(layer, inputs, lengths, state)
-        outputs, final = self._run_packed(layer, inputs, lengths.clamp(min=1), state)
-        some = (lengths > 0).to(inputs.device)
-        kept = tuple(
-            torch.where(some.view(1, -1, 1), new, old)
-            for new, old in zip(final, state, strict=True)
-        )
-        return outputs * some.view(-1, 1, 1), kept
-
-    def _run_packed(
-        self, layer: int | None, inputs: Tensor, lengths: Tensor, state: State
-    ) -> tuple[Tensor, State]:
-        packed = pack_padded_sequence(inputs, lengths, batch_first=True, enforce_sorted=False)
-        order, back = packed.sorted_indices, packed.unsorted_indices
-        assert order is not None and back is not None
-        sorted_state = tuple(part.index_select(1, order) for part in state)
-        data, final = self._fused(layer, packed.data, packed.batch_sizes, sorted_state)
-        ragged = PackedSequence(data, packed.batch_sizes, order, back)
-        outputs, _ = pad_packed_sequence(ragged, batch_first=True, total_length=inputs.size(1))
-        return outputs, tuple(part.index_select(1, back) for part in final)
-
-    def _fused(
-        self, layer: int | None, data: Tensor, batch_sizes: Tensor | None, state: State
-    ) -> tuple[Tensor, State]:
-        """PyTorch's own kernel (cuDNN, oneDNN or its native loop), packed where `batch_sizes` is given."""
-        initial: Any = (
-            state[0] if self.cell.num_states == 1 else [part.contiguous() for part in state]
-        )
-        weights, layers = self._flat_weights, self.num_layers
+        """A layer, or all of them, by `packed.py`."""
+        weights: list[Any] = self._flat_weights
+        layers = self.num_layers
         if layer is not None:
-            weights, layers = [w for direction in self._weights_of(layer) for w in direction], 1
+            weights, layers = list(chain.from_iterable(self._weights_of(layer))), 1
         dropout = self.dropout if self.training else 0.0
-        learning = (
-            torch.is_grad_enabled()
-        )  # what cuDNN needs to know for a backward pass, also in evaluation mode
-        common = (weights, True, layers, dropout, learning, self.bidirectional)
-        if batch_sizes is None:
-            output, *final = self.cell.sequence(data, initial, *common, True)
-        else:
-            output, *final = self.cell.sequence(data, batch_sizes, initial, *common)
-        return output, tuple(final)
+        fused = Fused(self.cell, weights, layers, dropout, self.bidirectional)
+        return run_packed(fused, lengths, inputs, state)
 
 
 _WEIGHTS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
