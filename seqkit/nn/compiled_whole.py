@@ -60,13 +60,14 @@ def _by_panel(outputs: Sequence[Tensor], panels: Any) -> Any:
 
 
 @compiled
-def round_rows(x: Any, numbers: Any, units: Any) -> None:
-    """Fills the whole numbers of float32 x [rows, size], uint8 [rows, size or more], and their units [rows]."""
-    size = x.shape[1]
+def round_rows(x: Any, first: int, numbers: Any, units: Any) -> None:
+    """Fills whole numbers, uint8 [rows, size], of as many columns of float32 x, `first` and what follows, as there are,
+    and their units [rows]."""
+    size = min(numbers.shape[1], x.shape[1] - first)
     shifted = np.empty(size, np.float32)
     bits = shifted.view(np.int32)
     for row in range(len(x)):
-        given, whole = x[row], numbers[row]
+        given, whole = x[row][first : first + size], numbers[row]
         shifted[:] = given
         most = np.int32(0)
         for j in range(size):
@@ -83,13 +84,14 @@ def round_rows(x: Any, numbers: Any, units: Any) -> None:
 
 
 @inlined
-def add_whole(x: Any, panels: Any, unit: Any, start: Any, out: Any) -> None:
-    """Adds float32 x [rows, from] times weights, one direction of `Words`, to out [rows, to]."""
+def add_whole(x: Any, first: int, panels: Any, unit: Any, start: Any, out: Any) -> None:
+    """Adds float32 x [rows, ...], from its column `first` on, times weights, one direction of `Words`, to out
+    [rows, to]."""
     rows, width = len(out), panels.shape[2]
     whole_tiles = -(-rows // ROWS) * ROWS  # what stands in rows that are none does not matter
     numbers = np.empty((whole_tiles, panels.shape[1] * BYTES_OF_A_WORD), np.uint8)
     units, sums = np.empty(rows, np.float32), np.empty((whole_tiles, width), np.int32)
-    round_rows(x, numbers, units)
+    round_rows(x, first, numbers, units)
     row_words = numbers.view(np.int32)
     for panel in range(len(panels)):
         sums[:] = start[panel]
@@ -112,7 +114,7 @@ def _add_weighted(x: Any, weights: Any, direction: Any, out: Any) -> Any:
 
     def whole(x: Any, weights: Any, direction: Any, out: Any) -> None:
         panels, unit, start = weights
-        add_whole(x, panels[direction], unit[direction], start[direction], out)
+        add_whole(x, 0, panels[direction], unit[direction], start[direction], out)
 
     return plain if isinstance(weights, types.Array) else whole
 
@@ -128,8 +130,7 @@ def _fill_linear(
         sums = result[mine]
         sums[:] = bias
         for piece in range(len(panels)):
-            given = x[mine, piece * size : (piece + 1) * size]
-            add_whole(given, panels[piece], unit[piece], start[piece], sums)
+            add_whole(x[mine], piece * size, panels[piece], unit[piece], start[piece], sums)
 
 
 def pieces(weight: Tensor) -> Words:

@@ -161,9 +161,10 @@ def starts_from_zero(state: State) -> bool:
 
 def exact(device: torch.device) -> AbstractContextManager[object]:
     """Mixed precision is off in this context."""
-    if not torch.amp.is_autocast_available(device.type):
+    kind = device.type
+    if not (torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind)):
         return nullcontext()
-    return torch.autocast(device.type, enabled=False)
+    return torch.autocast(kind, enabled=False)
 
 
 def lstm_dtype(inputs: Tensor) -> torch.dtype:

@@ -220,7 +220,10 @@ def _fill_turned_panels(begin: int, end: int, weights: Any, packed: Any) -> None
 def room(shape: Sequence[int], kind: Any) -> Any:
     """An array to fill, in torch's memory: it starts where a cache line does, on which hangs in what order torch's
     libraries add up its numbers."""
-    return torch.empty(tuple(shape), dtype=getattr(torch, kind.name)).numpy()
+    return torch.empty(tuple(shape), dtype=_KINDS[kind]).numpy()
+
+
+_KINDS = {np.dtype(np.float32): torch.float32, np.dtype(np.float64): torch.float64}
 
 
 def panels(weights: Sequence[Any]) -> Any:
