@@ -14,31 +14,32 @@ import seqkit
 from seqkit.errors import SeqkitError
 from seqkit.predictor import Predictor, read_again
 
+PRECISION = "int8"
 RUNS = {
-    "imdb-pretrained-1": ("bf16", 1000),
-    "conll2003-glove-1": ("bf16", 3250),
-    "multi30k-gru-1": ("bf16", 1000),
-    "flickr8k-attend-1": ("int8", 1000),
+    "imdb-pretrained-1": 1000,
+    "conll2003-glove-1": 3250,
+    "multi30k-gru-1": 1000,
+    "flickr8k-attend-1": 1000,
 }
-"""Runs of benchmarks/scores.py: what each answers fastest in, and how many examples it answers."""
+"""Runs of benchmarks/scores.py, and how many examples each answers."""
 
 
 def fewer_bits(setup: Setup) -> dict[str, Any]:
     """Seconds an answer of each run that is there, and its score."""
     record: dict[str, Any] = {"cases": {}, "qualities": {}}
-    for name, (precision, count) in RUNS.items():
+    for name, count in RUNS.items():
         if not (setup.runs / name).is_dir():
             continue
         try:
             whole, lower = (
-                seqkit.load(setup.runs / name, precision=kind) for kind in ("float32", precision)
+                seqkit.load(setup.runs / name, precision=kind) for kind in ("float32", PRECISION)
             )
             splits = read_again(whole.task, whole.config, None)
         except SeqkitError as error:
             raise MissingError(str(error)) from error
         examples = spread(splits.test or splits.dev, count)
         ours, theirs = Answering(lower, examples), Answering(whole, examples)
-        case = f"{name.removesuffix('-1')}, {precision}"
+        case = f"{name.removesuffix('-1')}, {PRECISION}"
         record["cases"][case] = alternate(ours.seconds, theirs.seconds, setup.repeats)
         record["qualities"][case] = {"ours": ours.score(), "theirs": theirs.score()}
     if not record["cases"]:

@@ -52,7 +52,7 @@ ROWS = (
         translation_rows.decoding, "sentences/s"),
     Row("captioning-features", "captioning, an epoch with cached features", "the CNN run each epoch", "20",
         own_rows.cached_features, "pictures/s", 0, "dev loss a unit"),
-    Row("fewer-bits", "answers of the recipes' runs in bf16 or int8", "the same in float32", "1.5",
+    Row("fewer-bits", "answers of the recipes' runs in int8", "the same in float32", "1.5",
         precision_rows.fewer_bits, "answers/s", 0, "score in fewer bits / in float32"),
     Row("inside-steps", "an epoch of each task", "its forward, backward and update alone", "0.95",
         own_rows.inside_steps, "s", 1),
