@@ -177,4 +177,4 @@ class WholeLayer:
     def entering(self, vectors: Tensor, bias: Tensor, direction: int, out: Tensor | None) -> Tensor:
         """Products of inputs [n, size] and `w_ih`, to which a bias is added, [n, gates * hidden]."""
         panels, unit, start = (part[direction : direction + 1] for part in self._w_ih)
-        return compiled_whole.linear(vectors, (panels, unit, start), bias, out)
+        return compiled_whole.linear(vectors.float(), (panels, unit, start), bias, out)

@@ -125,9 +125,10 @@ class Recurrent(nn.RNNBase):
         whose machine code multiplies them (`whole.has_words`)."""
         from seqkit.nn import compiled_layers  # numba takes a while
 
-        for layer in range(self.num_layers):
-            w_ih, w_hh, *_ = zip(*self._weights_of(layer), strict=True)
-            self._whole.append(compiled_layers.WholeLayer(self.mode, w_ih, w_hh))
+        self._whole = [
+            compiled_layers.WholeLayer(self.mode, *list(zip(*weights, strict=True))[:2])
+            for weights in map(self._weights_of, range(self.num_layers))
+        ]
 
     @property
     def answers_whole(self) -> bool:

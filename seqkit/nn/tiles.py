@@ -50,7 +50,9 @@ CACHE_PERIOD = 4096
 
 
 def _features() -> Mapping[str, bool]:
-    """What the processor is known to have."""
+    """What the processor is known to have; nothing where numba is told to compile for another one."""
+    if numba.config.CPU_NAME is not None or numba.config.CPU_FEATURES is not None:
+        return {}
     try:
         return dict(binding.get_host_cpu_features())
     except RuntimeError:  # LLVM does not know it

@@ -68,8 +68,8 @@ def rounded(rows: Tensor) -> tuple[Tensor, Tensor]:
     [[32, -127], [0, 0]]
     """
     tiny = torch.finfo(rows.dtype).tiny
-    scale = rows.abs().amax(dim=1, keepdim=True).div_(LARGEST).clamp_(min=tiny)
-    return (rows / scale).round_().to(torch.int8), scale
+    unit = rows.abs().amax(dim=1, keepdim=True).div_(LARGEST).clamp_(min=tiny)
+    return (rows / unit).round_().to(torch.int8), unit
 
 
 def has_words() -> bool:
