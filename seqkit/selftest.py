@@ -17,27 +17,52 @@ LIBRARIES = ("torch", "torchvision", "accelerate", "safetensors", "sentencepiece
 
 
 def installed() -> dict[str, str]:
-    """Versions, devices and room, by name, for people."""
+    """Versions, devices, what they compute in and room, by name, for people."""
     import torch
 
     found = {"seqkit": seqkit.__version__, "python": platform.python_version(),
              "system": f"{platform.system()} {platform.machine()}"}  # fmt: skip
     for name in LIBRARIES:
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            found[name] = "missing"
+        found[name] = _version(name) or "missing"
     devices = ["cpu"]
     if torch.cuda.is_available():
         devices += [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
     if torch.backends.mps.is_available():
         devices.append("mps")
     found["devices"] = ", ".join(devices)
+    numba = _version("numba")
+    found["machine code"] = f"numba {numba}" if numba else "no: it takes the extra `compiled`"
+    found["precisions"] = f"{', '.join(_precisions())} on the cpu"
     found["processors"] = f"{os.cpu_count()}; torch takes {torch.get_num_threads()} threads"
     home = cache_folder()
     place = next(p for p in (home, *home.parents) if p.exists())
     found["cache"] = f"{home}, {shutil.disk_usage(place).free / 1e9:.0f} GB free"
     return found
+
+
+def _version(library: str) -> str:
+    """Of an installed library; empty where there is none."""
+    try:
+        return importlib.metadata.version(library)
+    except importlib.metadata.PackageNotFoundError:
+        return ""
+
+
+def _precisions() -> list[str]:
+    """What answers may be computed in on this processor."""
+    import torch
+
+    from seqkit.errors import ConfigError
+    from seqkit.nn.precision import PRECISIONS, lower_precision
+
+    def refused(precision: str) -> bool:
+        try:
+            lower_precision(torch.nn.Linear(1, 1), precision)
+        except ConfigError:
+            return True
+        return False
+
+    return [precision for precision in PRECISIONS if not refused(precision)]
 
 
 def trial(name: str) -> str:

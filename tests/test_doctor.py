@@ -104,3 +104,19 @@ def test_the_installation_is_sound_and_a_fault_is_told(
     monkeypatch.setattr(selftest, "get_task", lambda name: 1 / 0)
     status, printed = doctor(capsys)
     assert status == 1 and "FAULT: ZeroDivisionError" in printed
+
+
+def test_the_installation_tells_what_answers_may_be_computed_in(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert selftest.installed()["precisions"].startswith("float32")
+    monkeypatch.setattr("seqkit.nn.precision.has_bfloat16", lambda device: False)
+    monkeypatch.setattr("seqkit.nn.precision.has_words", lambda: True)
+    monkeypatch.setattr("seqkit.nn.precision.start_compiled", lambda: None)
+    assert selftest.installed()["precisions"] == "float32, int8 on the cpu"
+    monkeypatch.setattr("seqkit.nn.precision.has_words", lambda: False)
+    monkeypatch.setattr("seqkit.nn.precision.has_whole_products", lambda: False)
+    monkeypatch.setattr(selftest, "_version", lambda library: "")
+    found = selftest.installed()
+    assert found["precisions"] == "float32 on the cpu"
+    assert found["machine code"].startswith("no: ") and found["torch"] == "missing"
