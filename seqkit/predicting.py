@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from seqkit.allocator import keep_memory
+from seqkit.allocator import keep_garbage, keep_memory
 from seqkit.data.batching import make_batches
 from seqkit.errors import SeqkitError
 from seqkit.nn.kernels import has_started, start_compiled
@@ -92,6 +92,7 @@ def _windows(
 
 
 @torch.inference_mode()
+@keep_garbage()
 def predict_window(
     pipeline: Pipeline[Any, Any, Any],
     raws: Sequence[Any],

@@ -1,14 +1,15 @@
-"""What memory is kept: of few kernels, unless somebody says of how many."""
+"""What memory is kept: of few kernels, unless somebody says of how many, and garbage while inputs are answered."""
 
 from __future__ import annotations
 
+import gc
 import os
 from pathlib import Path
 
 import pytest
 
 import seqkit
-from seqkit.allocator import SHAPES, limit_kernels
+from seqkit.allocator import SHAPES, keep_garbage, limit_kernels
 
 VARIABLE = "ONEDNN_PRIMITIVE_CACHE_CAPACITY"
 RUN = Path(__file__).parent / "fixtures" / "format-1" / "sentiment"
@@ -35,3 +36,19 @@ def test_loading_and_training_tell_it(monkeypatch: pytest.MonkeyPatch, tmp_path:
     }
     seqkit.train("sentiment", out=tmp_path / "run", config=config)
     assert os.environ[VARIABLE] == str(SHAPES)
+
+
+def test_garbage_is_kept_for_a_while_unless_it_is_for_ever() -> None:
+    with keep_garbage():
+        assert not gc.isenabled()
+    assert gc.isenabled()
+    with pytest.raises(ZeroDivisionError), keep_garbage():
+        raise ZeroDivisionError
+    assert gc.isenabled()
+    gc.disable()
+    try:
+        with keep_garbage():
+            pass
+        assert not gc.isenabled()
+    finally:
+        gc.enable()

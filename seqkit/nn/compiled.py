@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from seqkit.nn.compiled_whole import add_weighted
-from seqkit.nn.tiles import add_product, compiled
+from seqkit.nn.tiles import add_product, compiled, copy, copy_rows, fill_rows
 
 BLOCK = 16
 """Rows that go through time together."""
@@ -88,9 +88,9 @@ def enter(sums: Any, entering: Any, d: int, place: int) -> None:
     x, w_x, bias, known, which = entering
     if which.size:
         for row in range(len(sums)):
-            sums[row] = known[d, which[d, place + row]]
+            copy(known[d, which[d, place + row]], sums[row])
     else:
-        sums[:] = bias[d]
+        fill_rows(bias[d], sums)
         add_weighted(x[d, place : place + len(sums)], w_x, d, sums)
 
 
@@ -195,7 +195,7 @@ def lstm_forward(
             old, cell = cells[d, before + row], cells[d, at + row]
             for j in range(size):
                 cell[j] = f[j] * old[j] + i[j] * g[j]
-        squashed_cells[:] = cells[d, at : at + rows]
+        copy_rows(cells[d, at : at + rows], squashed_cells)
         squash(squashed_cells)
         for row in range(rows):
             o, state, squashed = sums[row, 3 * size :], states[d, at + row], squashed_cells[row]
@@ -259,10 +259,10 @@ def gru_forward(
         place = at - batch
         sums = gates[d, place : place + rows] if kept else own_gates[:rows]
         enter(sums, entering, d, place)
-        products[:rows] = bias_h[d]
+        fill_rows(bias_h[d], products[:rows])
         add_weighted(states[d, before : before + rows], w, d, products[:rows])
         if kept:
-            extra[d, place : place + rows] = products[:rows, 2 * size :]
+            copy_rows(products[:rows, 2 * size :], extra[d, place : place + rows])
         old, new = states[d, before : before + rows], states[d, at : at + rows]
         gru_close(sums, products[:rows], old, new)
 
@@ -292,5 +292,5 @@ def gru_backward(
                 to_n[j] = candidate[j] * r[j]
             for j in range(size):
                 into[j] += state[j] * z[j]
-            entering[d, place + row, : 2 * size] = grad[: 2 * size]
+            copy(grad[: 2 * size], entering[d, place + row, : 2 * size])
         add_product(grads[d, place : place + rows], w[d], outer[d, before : before + rows])

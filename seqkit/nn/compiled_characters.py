@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from seqkit.nn.tiles import compiled
+from seqkit.nn.tiles import compiled, copy
 from seqkit.nn.workers import shared
 
 
@@ -29,7 +29,7 @@ def fill_highest(
     for word in range(begin, end):
         best, length = highest[word], lengths[word]
         for place in range(length):
-            sums[:] = bias
+            copy(bias, sums)
             for tap in range(max(0, middle - place), min(width, length + middle - place)):
                 part = brought[tap, chars[word, place + tap - middle]]
                 for k in range(len(sums)):

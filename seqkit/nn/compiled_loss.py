@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from seqkit.nn import tiles
-from seqkit.nn.tiles import add_product, compiled, inlined, panels
+from seqkit.nn.tiles import add_product, compiled, fill_rows, inlined, panels
 from seqkit.nn.workers import shared
 
 STEPS, STEPS_OF_LARGE = 16, 32
@@ -93,7 +93,7 @@ def fill_steps(
     for part in range(begin, end):
         first, last = part * together, min(part * together + together, len(features))
         mine, into = errors[first:last], grads[first:last]
-        mine[:] = bias
+        fill_rows(bias, mine)
         add_product(features[first:last], to_logits, mine)
         of_bias[part] = 0
         for row in range(last - first):

@@ -16,7 +16,16 @@ from numba.extending import overload
 from torch import Tensor
 
 from seqkit.nn import tiles
-from seqkit.nn.tiles import ROWS, TOGETHER, add_panel, add_product, compiled, inlined
+from seqkit.nn.tiles import (
+    ROWS,
+    TOGETHER,
+    add_panel,
+    add_product,
+    compiled,
+    copy,
+    fill_rows,
+    inlined,
+)
 from seqkit.nn.whole import LARGEST, rounded
 from seqkit.nn.workers import shared
 
@@ -36,9 +45,12 @@ SIZE = np.int32(0x7FFFFFFF)
 
 TINY = np.finfo(np.float32).tiny
 
+ABREAST = 8
+"""Panels whose sums stay near the processor until they are turned into numbers, row by row."""
+
 Words = tuple[Any, Any, Any]
 """Weights of each direction: panels of words, int32 [dirs, panels, words, width]; the unit of each output, float32
-[dirs, panels, width]; what its sums start from, int32 of the same shape."""
+[dirs, to]; what its sums start from, int32 [dirs, to]."""
 
 
 def words(weights: Sequence[Tensor]) -> Words:
@@ -48,15 +60,7 @@ def words(weights: Sequence[Tensor]) -> Words:
     padded = [torch.nn.functional.pad(part, (0, missing)).numpy() for part in numbers]
     panels = tiles.panels([part.view(np.int32).T for part in padded])
     starts = [-ZERO * part.sum(dim=1, dtype=torch.int32) for part in numbers]
-    return panels, _by_panel(units, panels), _by_panel(starts, panels)
-
-
-def _by_panel(outputs: Sequence[Tensor], panels: Any) -> Any:
-    """What each direction has for each output, side by side as in the panels."""
-    dirs, each, _, width = panels.shape
-    flat = torch.stack([part.flatten() for part in outputs])
-    padded = torch.nn.functional.pad(flat, (0, each * width - flat.size(1)))
-    return padded.view(dirs, each, width).numpy()
+    return panels, torch.stack(units).squeeze(2).numpy(), torch.stack(starts).numpy()
 
 
 @compiled
@@ -68,7 +72,7 @@ def round_rows(x: Any, first: int, numbers: Any, units: Any) -> None:
     bits = shifted.view(np.int32)
     for row in range(len(x)):
         given, whole = x[row][first : first + size], numbers[row]
-        shifted[:] = given
+        copy(given, shifted)
         most = np.int32(0)
         for j in range(size):
             most = max(most, bits[j] & SIZE)
@@ -87,18 +91,28 @@ def round_rows(x: Any, first: int, numbers: Any, units: Any) -> None:
 def add_whole(x: Any, first: int, panels: Any, unit: Any, start: Any, out: Any) -> None:
     """Adds float32 x [rows, ...], from its column `first` on, times weights, one direction of `Words`, to out
     [rows, to]."""
-    rows, width = len(out), panels.shape[2]
+    rows, to = out.shape
+    each, size, width = panels.shape
     whole_tiles = -(-rows // ROWS) * ROWS  # what stands in rows that are none does not matter
-    numbers = np.empty((whole_tiles, panels.shape[1] * BYTES_OF_A_WORD), np.uint8)
-    units, sums = np.empty(rows, np.float32), np.empty((whole_tiles, width), np.int32)
+    numbers = np.empty((whole_tiles, size * BYTES_OF_A_WORD), np.uint8)
+    units, sums = np.empty(rows, np.float32), np.empty((whole_tiles, ABREAST * width), np.int32)
     round_rows(x, first, numbers, units)
     row_words = numbers.view(np.int32)
-    for panel in range(len(panels)):
-        sums[:] = start[panel]
-        add_panel(row_words, panels[panel], sums)
+    for left in range(0, each, ABREAST):
+        right = min(left + ABREAST, each)
+        begin, end = left * width, min(right * width, to)
+        for row in range(whole_tiles):
+            copy(start[begin:end], sums[row, : end - begin])
+        for panel in range(left, right):
+            place = panel * width - begin
+            add_panel(row_words, panels[panel], sums[:, place : place + width])
         for row in range(rows):
-            into, whole = out[row, panel * width : (panel + 1) * width], sums[row]
-            by_column, by_row = unit[panel], units[row]
+            into, whole, by_column, by_row = (
+                out[row, begin:end],
+                sums[row],
+                unit[begin:end],
+                units[row],
+            )
             for j in range(len(into)):
                 into[j] += np.float32(whole[j]) * by_column[j] * by_row
 
@@ -128,7 +142,7 @@ def _fill_linear(
     for part in range(begin, end):
         mine = slice(part * TOGETHER, (part + 1) * TOGETHER)
         sums = result[mine]
-        sums[:] = bias
+        fill_rows(bias, sums)
         for piece in range(len(panels)):
             add_whole(x[mine], piece * size, panels[piece], unit[piece], start[piece], sums)
 

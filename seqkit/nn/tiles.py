@@ -92,6 +92,27 @@ def inlined(function: Callable[..., Any]) -> Any:
     return compiled(function, forceinline=True)
 
 
+@inlined
+def copy(given: Any, into: Any) -> None:
+    """Copies numbers into a row; numba's assignment to a part of an array takes five times as long."""
+    for place in range(len(into)):
+        into[place] = given[place]
+
+
+@inlined
+def copy_rows(given: Any, into: Any) -> None:
+    """Copies rows."""
+    for row in range(len(into)):
+        copy(given[row], into[row])
+
+
+@inlined
+def fill_rows(values: Any, into: Any) -> None:
+    """Makes every row that of some values."""
+    for row in range(len(into)):
+        copy(values, into[row])
+
+
 def tile(rows: int) -> Any:
     """What adds to `rows` rows of sums, as wide as a tile, the product of as many rows and a panel, in machine code.
 
@@ -202,9 +223,8 @@ def _fill_panels(begin: int, end: int, weights: Any, packed: Any) -> None:
         d, row = part // size, part % size
         given = weights[d][row]
         for panel in range(each):
-            numbers, place = given[panel * width : (panel + 1) * width], packed[d, panel, row]
-            for column in range(len(numbers)):
-                place[column] = numbers[column]
+            numbers = given[panel * width : (panel + 1) * width]
+            copy(numbers, packed[d, panel, row][: len(numbers)])
 
 
 @compiled
@@ -252,9 +272,9 @@ def add_product(x: Any, packed: Any, out: Any) -> None:
         add_panel(x, packed[p], out[:, p * width : (p + 1) * width])
     if full < len(packed):
         edge = np.zeros((len(out), width), out.dtype)
-        edge[:, : to - full * width] = out[:, full * width :]
+        copy_rows(out[:, full * width :], edge[:, : to - full * width])
         add_panel(x, packed[full], edge)
-        out[:, full * width :] = edge[:, : to - full * width]
+        copy_rows(edge[:, : to - full * width], out[:, full * width :])
 
 
 @compiled
@@ -282,7 +302,7 @@ def _fill_product(begin: int, end: int, x: Any, packed: Any, start: Any, result:
     for part in range(begin, end):
         d, first = part // each, part % each * TOGETHER
         sums = result[d, first : first + TOGETHER]
-        sums[:] = start[d]
+        fill_rows(start[d], sums)
         add_product(x[d, first : first + TOGETHER], packed[d], sums)
 
 
@@ -309,8 +329,7 @@ def _fill_outer_products(begin: int, end: int, x: Any, y: Any, result: Any) -> N
                 else:
                     for row in range(last - first):
                         given = y[d, first + row, panel * width : (panel + 1) * width]
-                        for place in range(len(given)):
-                            packed[row, place] = given[place]
+                        copy(given, packed[row, : len(given)])
                     add_panel(columns, packed[: last - first], sums[panel - left])
         for panel in range(left, right):
             for place in range(min(width, to - panel * width)):
