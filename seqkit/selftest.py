@@ -53,11 +53,11 @@ def _precisions() -> list[str]:
     import torch
 
     from seqkit.errors import ConfigError
-    from seqkit.nn.precision import PRECISIONS, lower_precision
+    from seqkit.nn.precision import PRECISIONS, check_precision
 
     def refused(precision: str) -> bool:
         try:
-            lower_precision(torch.nn.Linear(1, 1), precision)
+            check_precision(precision, torch.device("cpu"))
         except ConfigError:
             return True
         return False

@@ -112,7 +112,6 @@ def test_the_installation_tells_what_answers_may_be_computed_in(
     assert selftest.installed()["precisions"].startswith("float32")
     monkeypatch.setattr("seqkit.nn.precision.has_bfloat16", lambda device: False)
     monkeypatch.setattr("seqkit.nn.precision.has_words", lambda: True)
-    monkeypatch.setattr("seqkit.nn.precision.start_compiled", lambda: None)
     assert selftest.installed()["precisions"] == "float32, int8 on the cpu"
     monkeypatch.setattr("seqkit.nn.precision.has_words", lambda: False)
     monkeypatch.setattr("seqkit.nn.precision.has_whole_products", lambda: False)

@@ -19,7 +19,7 @@ from seqkit.nn.workers import shared
 @compiled
 def fill_highest(
     begin: int, end: int, chars: Any, lengths: Any, brought: Any, bias: Any, highest: Any
-) -> None:  # fmt: skip
+) -> None:
     """Fills the highest sum of each filter in words `begin` to `end` - 1, [words, filters].
 
     `brought` is what each character brings at each place of the filters, [width, characters, filters].
@@ -38,9 +38,7 @@ def fill_highest(
                 best[k] = sums[k] if place == 0 else max(best[k], sums[k])
 
 
-def highest(
-    table: Tensor, convolution: torch.nn.Conv1d, chars: Tensor, lengths: Tensor
-) -> Tensor:  # fmt: skip
+def highest(table: Tensor, convolution: torch.nn.Conv1d, chars: Tensor, lengths: Tensor) -> Tensor:
     """The maximum over each word of a convolution, float [words, filters].
 
     Args:

@@ -101,18 +101,14 @@ def add_whole(x: Any, first: int, panels: Any, unit: Any, start: Any, out: Any) 
     for left in range(0, each, ABREAST):
         right = min(left + ABREAST, each)
         begin, end = left * width, min(right * width, to)
-        for row in range(whole_tiles):
+        for row in range(whole_tiles):  # each whole in memory, which a view of all rows is not
             copy(start[begin:end], sums[row, : end - begin])
         for panel in range(left, right):
             place = panel * width - begin
             add_panel(row_words, panels[panel], sums[:, place : place + width])
         for row in range(rows):
-            into, whole, by_column, by_row = (
-                out[row, begin:end],
-                sums[row],
-                unit[begin:end],
-                units[row],
-            )
+            into, whole = out[row, begin:end], sums[row]
+            by_column, by_row = unit[begin:end], units[row]
             for j in range(len(into)):
                 into[j] += np.float32(whole[j]) * by_column[j] * by_row
 

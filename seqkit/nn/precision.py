@@ -25,12 +25,22 @@ def lower_precision(model: nn.Module, precision: str) -> None:
     """Prepares a network on its device to answer in the context `computing_in` of that precision.
 
     Raises:
+        UnknownNameError, ConfigError: as `check_precision`.
+    """
+    check_precision(precision, next(model.parameters()).device)
+    if precision == "int8":
+        _to_whole_numbers(model)
+
+
+def check_precision(precision: str, device: torch.device) -> None:
+    """Refuses a precision that is unknown, or not for the device.
+
+    Raises:
         UnknownNameError: if there is no such precision.
         ConfigError: if the device cannot compute in it.
     """
     if precision not in PRECISIONS:
         raise UnknownNameError("precision", precision, PRECISIONS)
-    device = next(model.parameters()).device
     if precision == "bf16" and not has_bfloat16(device):
         raise ConfigError(f"precision bf16: not on this {device.type}; use float32.")
     if precision == "int8" and device.type != "cpu":
@@ -39,22 +49,22 @@ def lower_precision(model: nn.Module, precision: str) -> None:
         raise ConfigError(
             "precision int8: this processor has no exact product of whole numbers; use float32."
         )
-    if precision == "int8":
-        _to_whole_numbers(model)
 
 
 def _to_whole_numbers(model: nn.Module) -> None:
     """Has layers answer in whole numbers."""
-    words = has_words()
-    if words:
-        start_compiled()  # also for few answers, which would else be others
-    for module in list(model.modules()):
+    modules = list(model.modules())
+    for module in modules:
         if isinstance(module, Readout):
             module.projection = Int8Linear(module.projection)
-        if isinstance(module, Recurrent) and words:
+    if not has_words():
+        return
+    start_compiled()  # also for few answers, which would else be others
+    for module in modules:
+        if isinstance(module, Recurrent):
             module.to_whole_numbers()
         for name, part in module.named_children():
-            if words and isinstance(part, Linear) and part.is_wide:
+            if isinstance(part, Linear) and part.is_wide:
                 setattr(module, name, Int8Linear(part))
 
 

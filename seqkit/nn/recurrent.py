@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from itertools import chain, product
 from typing import TYPE_CHECKING, Any
@@ -32,8 +32,8 @@ from seqkit.nn.observed import Observer, SeenStep, run_observed
 from seqkit.nn.packed import Fused, run_packed
 from seqkit.nn.padded import run_padded
 from seqkit.nn.ragged import Ragged, rectangle
-from seqkit.nn.trace import Kernel, KnownInputs
-from seqkit.nn.walks import BY_MODE
+from seqkit.nn.trace import KnownInputs
+from seqkit.nn.walks import kernel_of
 from seqkit.nn.workers import share_out
 
 if TYPE_CHECKING:
@@ -405,9 +405,11 @@ class Recurrent(nn.RNNBase):
     ) -> tuple[Tensor, State]:
         """A layer by `bptt.py`; `state` is that layer's, [num_directions, batch, hidden_size]."""
         weights = list(zip(*self._weights_of(layer), strict=True))
-        plain = None if self.answers_whole else walks(kernel)[self.mode]
+        walker = kernel_of(kernel, self.mode)
+        if self.answers_whole:
+            walker = self._whole[layer].kernel
         outputs, *final = run_layer(
-            self.mode, inputs, ragged, state, weights, plain or self._whole[layer].kernel,
+            self.mode, inputs, ragged, state, weights, walker,
             need_outputs=need_outputs or layer + 1 < self.num_layers,
             known=known if layer == 0 else None,
         )  # fmt: skip
@@ -447,15 +449,6 @@ class Recurrent(nn.RNNBase):
 
 
 _WEIGHTS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-
-
-def walks(kernel: str) -> Mapping[str, Kernel]:
-    """The kernels by mode of `own` or `compiled`."""
-    if kernel == "own":
-        return BY_MODE
-    from seqkit.nn import compiled_layers  # numba takes a while
-
-    return compiled_layers.BY_MODE
 
 
 def set_kernel(network: nn.Module, kernel: str) -> None:

@@ -188,3 +188,12 @@ BY_MODE: dict[str, Kernel] = {
     "LSTM": Kernel(_at_once(_lstm_forward), _lstm_backward, 2, _inner, _outer),
     "GRU": Kernel(_at_once(_gru_forward), _gru_backward, 1, _inner, _outer),
 }
+
+
+def kernel_of(name: str, mode: str) -> Kernel:
+    """Who walks a layer of that mode where the kernel `own` or `compiled` does."""
+    if name == "own":
+        return BY_MODE[mode]
+    from seqkit.nn import compiled_layers  # numba takes a while
+
+    return compiled_layers.BY_MODE[mode]

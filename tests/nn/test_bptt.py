@@ -16,7 +16,7 @@ from seqkit.nn import Recurrent, kernels
 from seqkit.nn.bptt import run_layer
 from seqkit.nn.cells import CELLS
 from seqkit.nn.ragged import Ragged, rectangle
-from seqkit.nn.recurrent import walks
+from seqkit.nn.walks import kernel_of
 
 LENGTHS = [3, 0, 5, 5, 1]
 
@@ -95,7 +95,7 @@ def test_gradients_are_those_of_finite_differences(cell: str, kernel: str) -> No
 
     def run(inputs: Tensor, *rest: Tensor) -> tuple[Tensor, ...]:
         weights, start = rest[:4], rest[4:]
-        return run_layer(layer.mode, inputs, ragged, start, weights, walks(kernel)[layer.mode])  # type: ignore[arg-type]
+        return run_layer(layer.mode, inputs, ragged, start, weights, kernel_of(kernel, layer.mode))  # type: ignore[arg-type]
 
     arguments = [part.requires_grad_() for part in (inputs, *weights, *start)]
     assert torch.autograd.gradcheck(run, arguments)
@@ -330,7 +330,7 @@ def test_machine_code_lets_go_of_what_it_was_given(cell: str) -> None:
     counts = []
     for _ in range(3):
         outputs, *_ = run_layer(
-            layer.mode, inputs, layout, state, weights, walks("compiled")[layer.mode]
+            layer.mode, inputs, layout, state, weights, kernel_of("compiled", layer.mode)
         )
         outputs.sum().backward()
         counts.append(sys.getrefcount(layout.places))
