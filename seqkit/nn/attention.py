@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from seqkit.errors import ShapeError, UnknownNameError
 from seqkit.nn.additive import additive_scores
-from seqkit.nn.kernels import MayCompile
+from seqkit.nn.kernels import MayCompile, multiplies_compiled
 from seqkit.nn.linear import Linear
 from seqkit.nn.masks import masked_softmax
 
@@ -73,10 +73,18 @@ class Attention(nn.Module, MayCompile):
             )
         queries = query.unsqueeze(1) if query.dim() == 2 else query  # [batch, tgt_len, query]
         weights = masked_softmax(self._scores(queries, keys), mask.unsqueeze(1))
-        context = torch.bmm(weights, memory)  # [batch, tgt_len, memory]
+        context = self._contexts(weights, memory)  # [batch, tgt_len, memory]
         if query.dim() == 2:
             return context.squeeze(1), weights.squeeze(1)
         return context, weights
+
+    def _contexts(self, weights: Tensor, memory: Tensor) -> Tensor:
+        alike = weights.dtype == memory.dtype
+        if not (self.compiles and alike and multiplies_compiled(memory)):
+            return torch.bmm(weights, memory)
+        from seqkit.nn import compiled_contexts  # numba takes a while
+
+        return compiled_contexts.contexts(weights, memory)
 
     def _scores(self, queries: Tensor, keys: Tensor) -> Tensor:
         """float [batch, tgt_len, src_len]."""

@@ -86,39 +86,36 @@ class _Layer(torch.autograd.Function):
         ctx.save_for_backward(entering.rows, states, trace.cells, gates, extra, *w_ih, *w_hh)
         ctx.kernel, ctx.ragged, ctx.need_outputs = kernel, ragged, need_outputs
         ctx.shape = inputs.shape
-        outputs = inputs.new_zeros(*inputs.shape[:2], dirs * hidden if need_outputs else 0)
+        outputs = inputs.new_empty(*inputs.shape[:2], dirs * hidden if need_outputs else 0)
         if need_outputs:
-            ragged.put(states[:, trace.batch :], _sides(outputs, dirs))
+            kernel.spread(ragged, states, outputs)
         return outputs, *(part.index_select(1, ragged.last) for part in (states, *cells))
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, outputs: Tensor | None, *finals: Tensor | None) -> Any:
         ordered, *traced, w_ih, w_hh = _halves(ctx.saved_tensors, 5)
+        kernel: Kernel = ctx.kernel
         ragged: Ragged = ctx.ragged
         trace = Trace(ragged, *traced)
         grads = [torch.zeros_like(trace.states) for _ in finals]  # of the states, and the cells
         if ctx.need_outputs and outputs is not None:
-            ragged.gather(_sides(outputs, len(w_hh)), grads[0][:, trace.batch :])
+            ragged.gather(outputs, grads[0])
         for grad, final in zip(grads, finals, strict=True):
             if final is not None:
                 grad.index_add_(1, ragged.last, final)
         g_inputs = None
-        kernel: Kernel = ctx.kernel
         with exact(ordered.device):
             recurrent, entering = kernel.backward(trace, w_hh, grads[0], grads[-1])
-            g_whh = kernel.outer(trace.before(trace.states), recurrent)
-            g_wih = kernel.outer(ordered, entering)
-            g_bhh = recurrent.sum(dim=1)
-            g_bih = g_bhh.clone() if entering is recurrent else entering.sum(dim=1)
+            of_weights = kernel.weights(trace, ordered, recurrent, entering)
             if ctx.needs_input_grad[6]:
-                g_inputs = ordered.new_zeros(ctx.shape)
-                ragged.add(kernel.inner(entering, w_ih), g_inputs.flatten(0, 1))
+                products = kernel.inputs(entering, w_ih)
+                g_inputs = kernel.spread(ragged, products, ordered.new_empty(ctx.shape))
         starts = [
             grad[:, : trace.batch].index_select(1, ragged.back) if wanted else None
             for grad, wanted in zip(grads, ctx.needs_input_grad[7:], strict=False)
         ]
-        weights = (grad for kind in (g_wih, g_whh, g_bih, g_bhh) for grad in kind.unbind())
+        weights = chain.from_iterable(kind.unbind() for kind in of_weights)
         return None, None, None, None, None, None, g_inputs, *starts, *weights
 
 
@@ -133,17 +130,13 @@ def _entering(
 ) -> Entering:
     """What enters by inputs [batch, len, size], or by what is known of them."""
     dirs, total = len(weight), len(ragged.previous)
-
-    def in_order(values: Tensor) -> Tensor:
-        flat = values.flatten(0, 1)
-        return ragged.gather([flat] * dirs, flat.new_empty(dirs, total, flat.size(1)))
-
     if known is None:
+        rows = ragged.gather(inputs, inputs.new_empty(dirs, total, inputs.size(2)))
         nothing, nowhere = bias.new_empty(0, 0, 0), ragged.order.new_empty(0, 0)
-        return Entering(in_order(inputs), weight, bias, nothing, nowhere)
-    which = in_order(known.rows.unsqueeze(2)).squeeze(2)
+        return Entering(rows, weight, bias, nothing, nowhere)
+    which = ragged.gather(known.rows.unsqueeze(2), known.rows.new_empty(dirs, total, 1))
     narrow = [part[:, :0] for part in weight]
-    return Entering(inputs.new_empty(dirs, total, 0), narrow, bias, known.sums, which)
+    return Entering(inputs.new_empty(dirs, total, 0), narrow, bias, known.sums, which.squeeze(2))
 
 
 def _by_kind(given: Sequence[Tensor], kernel: Kernel) -> tuple[Views, list[Weights]]:
@@ -157,11 +150,6 @@ def _halves(tensors: Sequence[Tensor], first: int) -> list[Any]:
     """The first ones, then both halves of the others."""
     middle = (first + len(tensors)) // 2
     return [*tensors[:first], tensors[first:middle], tensors[middle:]]
-
-
-def _sides(padded: Tensor, dirs: int) -> Views:
-    """Each direction's float [batch * len, hidden] of [batch, len, dirs * hidden]."""
-    return padded.flatten(0, 1).chunk(dirs, dim=1)
 
 
 def _with_room(start: Tensor, ragged: Ragged) -> Tensor:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import linear
 
-from seqkit.nn import compiled_whole, tiles
+from seqkit.nn import compiled_ragged, compiled_whole, tiles
 from seqkit.nn.cells import State
 from seqkit.nn.compiled import (
     BLOCK,
@@ -119,12 +119,17 @@ def _gru_backward(
     return grads, entering
 
 
-def _inner(grads: Tensor, weights: Weights) -> Tensor:
+def _inputs(grads: Tensor, weights: Weights) -> Tensor:
     return torch.from_numpy(tiles.product(grads.detach().numpy(), _arrays(weights)))
 
 
-def _outer(inputs: Tensor, grads: Tensor) -> Tensor:
-    return torch.from_numpy(tiles.outer_products(inputs.detach().numpy(), grads.detach().numpy()))
+def _weights(
+    trace: Trace, inputs: Tensor, recurrent: Tensor, entering: Tensor
+) -> tuple[Tensor, ...]:
+    before = trace.before(trace.states)
+    given = (inputs, entering), (before, recurrent)
+    products, sums = zip(*(tiles.outer_products(*_arrays(pair)) for pair in given), strict=True)
+    return tuple(map(torch.from_numpy, (*products, *sums)))
 
 
 _FORWARD: dict[str, Callable[[Trace, Entering, Packed, Tensor], None]] = {
@@ -147,7 +152,15 @@ def _in_panels(mode: str) -> Walk:
 
 
 BY_MODE: dict[str, Kernel] = {
-    mode: Kernel(_in_panels(mode), backward, num_states, _inner, _outer, forgets=True)
+    mode: Kernel(
+        _in_panels(mode),
+        backward,
+        num_states,
+        inputs=_inputs,
+        weights=_weights,
+        spread=compiled_ragged.spread,
+        forgets=True,
+    )
     for mode, backward, num_states in (
         ("RNN_TANH", partial(_elman_backward, False), 1),
         ("RNN_RELU", partial(_elman_backward, True), 1),

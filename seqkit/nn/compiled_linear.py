@@ -29,11 +29,10 @@ class Linear(torch.autograd.Function):
         to_inputs = to_weight = to_bias = None
         if ctx.needs_input_grad[0]:
             to_inputs = torch.from_numpy(tiles.product(rows, _array(weight))).view(inputs.shape)
-        if ctx.needs_input_grad[1]:
-            to_weight = torch.from_numpy(tiles.outer_products(_array(inputs), rows))[0]
-        if ctx.needs_input_grad[2]:
-            to_bias = grad.flatten(0, -2).sum(dim=0)
-        return to_inputs, to_weight, to_bias
+        if any(ctx.needs_input_grad[1:]):
+            found = tiles.outer_products(_array(inputs), rows)
+            to_weight, to_bias = (torch.from_numpy(part)[0] for part in found)
+        return to_inputs, to_weight, to_bias if ctx.needs_input_grad[2] else None
 
 
 def _array(tensor: Tensor) -> Any:

@@ -83,9 +83,9 @@ def _become_errors(scores: Any, target: int, smoothing: Any) -> Any:
 def fill_steps(
     begin: int, end: int, together: int,
     features: Any, to_logits: Any, to_features: Any, bias: Any, targets: Any, smoothing: Any,
-    errors: Any, losses: Any, grads: Any, of_bias: Any,
+    errors: Any, losses: Any, grads: Any,
 ) -> None:  # fmt: skip
-    """Fills errors [steps, vocab_size], losses [steps], gradients of features, and those of the bias by part.
+    """Fills errors [steps, vocab_size], losses [steps] and gradients of features.
 
     A part is `together` steps. Weights come as `tiles.panels`: those of the products to logits, and those back to
     features.
@@ -95,11 +95,8 @@ def fill_steps(
         mine, into = errors[first:last], grads[first:last]
         fill_rows(bias, mine)
         add_product(features[first:last], to_logits, mine)
-        of_bias[part] = 0
         for row in range(last - first):
             losses[first + row] = _become_errors(mine[row], targets[first + row], smoothing)
-            for place in range(len(bias)):
-                of_bias[part, place] += mine[row, place]
         into[:] = 0
         add_product(mine, to_features, into)
 
@@ -118,13 +115,13 @@ def errors_of(
     steps, together = len(x), STEPS_OF_LARGE if w.nbytes >= LARGE else STEPS
     parts = -(-steps // together)
     errors, losses = np.empty((1, steps, len(w)), x.dtype), np.empty(steps, x.dtype)
-    grads, of_bias = tiles.room(x.shape, x.dtype), np.empty((parts, len(w)), x.dtype)
+    grads = tiles.room(x.shape, x.dtype)
     (to_logits,), (to_features,) = panels([w.T]), panels([w])
     given = (together, x, to_logits, to_features, b, y, x.dtype.type(smoothing))
     shared(
-        lambda begin, end: fill_steps(begin, end, *given, errors[0], losses, grads, of_bias),
+        lambda begin, end: fill_steps(begin, end, *given, errors[0], losses, grads),
         parts, 3 * errors.size * x.shape[1],
     )  # fmt: skip
-    of_weight = tiles.outer_products(x[np.newaxis], errors)[0]
-    found = losses.sum(), grads, of_weight, of_bias.sum(axis=0)
+    of_weight, of_bias = tiles.outer_products(x[np.newaxis], errors)
+    found = losses.sum(), grads, of_weight[0], of_bias[0]
     return tuple(map(torch.as_tensor, found))

@@ -20,10 +20,11 @@ from seqkit.nn.cells import State, get_cell
 from seqkit.nn.dropout import Dropout
 from seqkit.nn.embedding import TokenEmbedding
 from seqkit.nn.encoder import Encoded
-from seqkit.nn.kernels import MANY_ROWS, MayCompile, answers_compiled, exact, runs_compiled
+from seqkit.nn.kernels import MANY_ROWS, MayCompile, exact, runs_compiled
 from seqkit.nn.known import KnownTokens
 from seqkit.nn.linear import Linear
 from seqkit.nn.recurrent import MOST_KNOWN, Recurrent
+from seqkit.nn.tanh import tanh_of_sums
 
 S = TypeVar("S")
 
@@ -265,13 +266,11 @@ class RecurrentDecoder(nn.Module, MayCompile):
         """`forward` where machine code runs, which need not compute padding."""
         outputs, _ = self.layers(inputs, real.sum(dim=1), state.hidden)
         context, weights = self._attend(outputs, state)
+        from seqkit.nn import compiled_steps  # numba takes a while
+
+        parts = [part.to(outputs.dtype) for part in self._seen(outputs, context, inputs)]
         places = real.flatten().nonzero().squeeze(1)
-
-        def chosen(part: Tensor) -> Tensor:
-            return part.flatten(0, 1).index_select(0, places)
-
-        context = None if context is None else chosen(context)
-        return self._features(chosen(outputs), context, chosen(inputs)), weights
+        return self._features_of(compiled_steps.side_by_side(places, parts)), weights
 
     def step(
         self, tokens: Tensor, state: RecurrentState
@@ -335,17 +334,14 @@ class RecurrentDecoder(nn.Module, MayCompile):
         return context.view(*steps, context.size(-1)), weights.view(*steps, weights.size(-1))
 
     def _features(self, outputs: Tensor, context: Tensor | None, vectors: Tensor) -> Tensor:
-        """What the vocabulary projection sees: the outputs, and what else there is to see."""
+        """What the vocabulary projection sees."""
+        return self._features_of(torch.cat(self._seen(outputs, context, vectors), dim=-1))
+
+    def _seen(self, outputs: Tensor, context: Tensor | None, vectors: Tensor) -> list[Tensor]:
+        """The outputs, and what else features see."""
         parts = [outputs] if context is None else [outputs, context]
-        parts += [vectors] if self.deep_output else []
-        features: Tensor = self.dropout(self._tanh(self.combine(torch.cat(parts, dim=-1))))
+        return [*parts, vectors] if self.deep_output else parts
+
+    def _features_of(self, seen: Tensor) -> Tensor:
+        features: Tensor = self.dropout(tanh_of_sums(self.combine(seen), self.compiles))
         return features
-
-    def _tanh(self, sums: Tensor) -> Tensor:
-        """The tanh of float [..., size], which nobody else needs."""
-        if not (self.compiles and answers_compiled(sums)):
-            return torch.tanh(sums)
-        from seqkit.nn import compiled  # numba takes a while
-
-        compiled.squash(sums.numpy())
-        return sums

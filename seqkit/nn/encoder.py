@@ -125,6 +125,8 @@ class Encoder(nn.Module):
 
     def _join_directions(self, part: Tensor) -> Tensor:
         """[layers * directions, batch, hidden] -> [layers, batch, directions * hidden]."""
+        if len(part) == self.state_layers:
+            return part
         split = part.view(
             self.state_layers, -1, *part.shape[1:]
         )  # [layers, directions, batch, hidden]

@@ -45,7 +45,7 @@ class Pooling(nn.Module):
         """(pooled [batch, output_size]; attention weights [batch, len] where there is attention, else None)."""
         weights = self._attention(encoded) if "attention" in self.parts else None
         pooled = [self._pooled(part, encoded, weights) for part in self.parts]
-        return torch.cat(pooled, dim=-1), weights
+        return torch.cat(pooled, dim=-1) if len(pooled) > 1 else pooled[0], weights
 
     def _attention(self, encoded: Encoded) -> Tensor:
         scores = self.energy(torch.tanh(self.hidden(encoded.memory))).squeeze(-1)

@@ -42,21 +42,34 @@ class Ragged:
         """Where the start and each step begin in [batch start states, total steps], and where the last one ends."""
         return np.cumsum([0, len(self.order), *self.sizes], dtype=np.int64)
 
-    def gather(self, padded: Sequence[Tensor], out: Tensor) -> Tensor:
-        """Fills float [dirs, total, size] with the real steps of each direction's [batch * len, size]; returns it."""
-        for place, values, rows in zip((self.forwards, self.backwards), padded, out, strict=False):
+    def gather(self, padded: Tensor, steps: Tensor) -> Tensor:
+        """Fills the last of float [dirs, ..., size], one a real step; returns all.
+
+        Args:
+            padded: What each direction reads, [batch, len, size], or a direction beside the other,
+                [batch, len, dirs * size].
+            steps: Where it goes, behind what else has room there.
+        """
+        wanted = steps[:, steps.size(1) - len(self.previous) :]
+        for place, values, rows in zip(self._places, _sides(padded, steps), wanted, strict=False):
             torch.index_select(values, 0, place, out=rows)
-        return out
+        return steps
 
-    def put(self, rows: Tensor, padded: Sequence[Tensor]) -> None:
-        """Puts float [dirs, total, size] where it belongs in each direction's [batch * len, size]."""
-        for place, values, part in zip((self.forwards, self.backwards), padded, rows, strict=False):
-            values.index_copy_(0, place, part)
+    def spread(self, steps: Tensor, padded: Tensor) -> Tensor:
+        """Fills float [batch, len, dirs * size] by the last of [dirs, ..., size], a direction beside the other, or
+        [batch, len, size] by the sums over directions; 0 at padding. Returns it."""
+        padded.zero_()
+        given = steps[:, steps.size(1) - len(self.previous) :]
+        for place, values, rows in zip(self._places, _sides(padded, steps), given, strict=False):
+            if padded.size(2) == steps.size(2):
+                values.index_add_(0, place, rows)
+            else:
+                values.index_copy_(0, place, rows)
+        return padded
 
-    def add(self, rows: Tensor, padded: Tensor) -> None:
-        """Adds float [dirs, total, size] where it belongs in [batch * len, size]."""
-        for place, part in zip((self.forwards, self.backwards), rows, strict=False):
-            padded.index_add_(0, place, part)
+    @property
+    def _places(self) -> tuple[Tensor, Tensor]:
+        return self.forwards, self.backwards
 
     def to(self, device: torch.device) -> Ragged:
         """The layout with its indices on that device."""
@@ -92,3 +105,10 @@ def rectangle(batch: int, steps: int) -> Ragged:
     """The layout of rows of one length, kept, as most batches of long texts are cut to the same one."""
     with torch.inference_mode(False):  # also for a later batch that learns
         return Ragged.of(torch.full((batch,), steps), steps)
+
+
+def _sides(padded: Tensor, steps: Tensor) -> Sequence[Tensor]:
+    """What each direction of steps [dirs, ..., size] has of [batch, len, size] or [batch, len, dirs * size], as
+    [batch * len, size]."""
+    flat, dirs = padded.flatten(0, 1), len(steps)
+    return [flat] * dirs if padded.size(2) == steps.size(2) else flat.chunk(dirs, dim=1)

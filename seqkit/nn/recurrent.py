@@ -375,6 +375,10 @@ class Recurrent(nn.RNNBase):
         state: State,
     ) -> tuple[Tensor, State]:
         """One layer after the other, with dropout between."""
+        if (
+            self.num_layers == 1
+        ):  # nothing to cut and to join, which a small network's step would notice
+            return run(0, inputs, state)
         finals = []
         for layer in range(self.num_layers):
             mine = slice(layer * self.num_directions, (layer + 1) * self.num_directions)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
+
+from seqkit.nn.kernels import runs_compiled
 
 WORTH_IT = 4096
 """Numbers from which on four calls are faster than one."""
@@ -20,3 +23,15 @@ def tanh_(values: Tensor) -> Tensor:
     if values.numel() < WORTH_IT or values.device.type != "cpu":
         return values.tanh_()
     return values.mul_(2).sigmoid_().mul_(2).sub_(1)
+
+
+def tanh_of_sums(sums: Tensor, compiles: bool) -> Tensor:
+    """The tanh of what nobody else needs, which may become it: float [..., size].
+
+    `compiles` says whether machine code may compute it.
+    """
+    if not (compiles and runs_compiled(sums)) or torch.is_autocast_enabled("cpu"):
+        return torch.tanh(sums)
+    from seqkit.nn import compiled_tanh  # numba takes a while
+
+    return compiled_tanh.tanh(sums)

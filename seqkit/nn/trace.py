@@ -110,16 +110,20 @@ class Kernel:
         forward: The way there.
         backward: The way back.
         num_states: Tensors of its state.
-        inner: Gradients of inputs from those of their products [dirs, total, gates * hidden] and the weights.
-        outer: Gradients of weights from what they take in [dirs, total, size] and the same gradients.
+        inputs: Gradients of inputs, float [dirs, total, size], from those of their products [dirs, total, gates *
+            hidden] and `weight_ih` of each direction.
+        weights: Gradients of `weight_ih`, `weight_hh`, `bias_ih` and `bias_hh`, each [dirs, ...], from the trace,
+            inputs [dirs, total, size] and what `backward` gives.
+        spread: `Ragged.spread`, or who else makes that move.
         forgets: Whether gates and extra may have no room, [dirs, 0, ...], where nobody goes back.
     """
 
     forward: Walk
     backward: Return
     num_states: int
-    inner: Callable[[Tensor, Weights], Tensor]
-    outer: Callable[[Tensor, Tensor], Tensor]
+    inputs: Callable[[Tensor, Weights], Tensor]
+    weights: Callable[[Trace, Tensor, Tensor, Tensor], Views]
+    spread: Callable[[Ragged, Tensor, Tensor], Tensor] = Ragged.spread
     forgets: bool = False
 
 

@@ -63,10 +63,12 @@ class _LinearCrossEntropy(torch.autograd.Function):
         wanted = learning and any(ctx.needs_input_grad)
         take = _compiled_block() if wanted and compiles else partial(_block, wanted=wanted)
         size = BLOCK if features.device.type == "cpu" else BLOCK_ON_GPU
+        if compiles:  # each block reads and writes the weight, so none may be a small rest
+            size = -(-len(features) // max(1, round(len(features) / BLOCK)))
         total = weight.new_zeros(())
         of_features: list[Tensor] = []
         sums: list[Tensor] = []  # gradients of weight and bias
-        for start in range(0, max(1, len(features)), size):
+        for start in range(0, max(1, len(features)), max(1, size)):
             block, labels = features[start : start + size], targets[start : start + size]
             loss, *grads = take(block, weight, bias, labels, smoothing)
             total += loss

@@ -168,9 +168,17 @@ def _relu_slope(values: Tensor) -> Tensor:
     return (values > 0).to(values.dtype)
 
 
-def _inner(grads: Tensor, weights: Weights) -> Tensor:
-    """Products of float [dirs, total, from] and each direction's [from, to]."""
+def _inputs(grads: Tensor, weights: Weights) -> Tensor:
     return torch.bmm(grads, stack(weights))
+
+
+def _weights(
+    trace: Trace, inputs: Tensor, recurrent: Tensor, entering: Tensor
+) -> tuple[Tensor, ...]:
+    of_recurrent = recurrent.sum(dim=1)
+    of_entering = of_recurrent.clone() if entering is recurrent else entering.sum(dim=1)
+    of_states = _outer(trace.before(trace.states), recurrent)
+    return _outer(inputs, entering), of_states, of_entering, of_recurrent
 
 
 def _outer(x: Tensor, y: Tensor) -> Tensor:
@@ -178,15 +186,15 @@ def _outer(x: Tensor, y: Tensor) -> Tensor:
     return torch.bmm(x.transpose(1, 2), y).transpose(1, 2)  # faster this way round, x being narrow
 
 
+def _kernel(steps: Steps, backward: Return, num_states: int = 1) -> Kernel:
+    return Kernel(_at_once(steps), backward, num_states, _inputs, _weights)
+
+
 BY_MODE: dict[str, Kernel] = {
-    "RNN_TANH": Kernel(
-        _at_once(_elman_forward(tanh_)), _elman_backward(_tanh_slope), 1, _inner, _outer
-    ),
-    "RNN_RELU": Kernel(
-        _at_once(_elman_forward(torch.relu_)), _elman_backward(_relu_slope), 1, _inner, _outer
-    ),
-    "LSTM": Kernel(_at_once(_lstm_forward), _lstm_backward, 2, _inner, _outer),
-    "GRU": Kernel(_at_once(_gru_forward), _gru_backward, 1, _inner, _outer),
+    "RNN_TANH": _kernel(_elman_forward(tanh_), _elman_backward(_tanh_slope)),
+    "RNN_RELU": _kernel(_elman_forward(torch.relu_), _elman_backward(_relu_slope)),
+    "LSTM": _kernel(_lstm_forward, _lstm_backward, 2),
+    "GRU": _kernel(_gru_forward, _gru_backward),
 }
 
 

@@ -13,7 +13,6 @@ from torch import Tensor
 from seqkit.errors import ShapeError, UnknownNameError
 from seqkit.nn import additive
 from seqkit.nn.attention import KINDS, Attention
-from seqkit.nn.tanh import tanh_
 
 QUERY, MEMORY, HIDDEN = 5, 7, 6
 REAL_KINDS = [kind for kind in KINDS if kind != "none"]
@@ -129,9 +128,3 @@ def test_blocked_additive_scores_and_their_gradients_are_those_of_the_formula(
     torch.testing.assert_close(
         torch.autograd.grad(scores, parts, outer), torch.autograd.grad(wanted, parts, outer)
     )
-
-
-def test_the_fast_tanh_is_the_tanh_for_few_and_for_many_numbers() -> None:
-    for count in (5, 10_000):
-        values = torch.linspace(-20, 20, count)
-        torch.testing.assert_close(tanh_(values.clone()), values.tanh(), rtol=0, atol=2e-7)

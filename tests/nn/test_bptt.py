@@ -116,6 +116,22 @@ def test_the_ragged_layout_holds_each_real_step_once_and_knows_its_predecessor()
         assert ragged.last[row] == (place[row * 5 + length - 1] if length else ragged.back[row])
 
 
+@needs_numba
+@pytest.mark.parametrize("dirs", [1, 2])
+@pytest.mark.parametrize("lengths", [LENGTHS, [3, 3], [0, 0], [1]])
+def test_machine_code_puts_steps_where_torch_does(dirs: int, lengths: list[int]) -> None:
+    from seqkit.nn import compiled_ragged
+
+    ragged = Ragged.of(torch.tensor(lengths), 5)
+    batch, total = len(lengths), sum(lengths)
+    for first in (0, batch):  # there may be room for the start
+        steps = torch.randn(dirs, first + total, 6)
+        for width in (6, dirs * 6):
+            ours, theirs = (torch.full((batch, 5, width), torch.nan) for _ in range(2))
+            found = compiled_ragged.spread(ragged, steps, ours)
+            assert torch.equal(found, ragged.spread(steps, theirs)) and found is ours
+
+
 def test_rows_of_one_length_share_a_layout_whoever_came_first() -> None:
     layer, inputs = Recurrent("gru", 4, 6, kernel="own"), torch.randn(3, 7, 4)
     with torch.inference_mode():

@@ -31,7 +31,9 @@ def test_products_are_those_of_numpy(kind: str, rows: int, size: int, to: int) -
     np.testing.assert_allclose(
         tiles.product(x, w.transpose(0, 2, 1).copy().transpose(0, 2, 1)), x @ w, **near
     )
-    np.testing.assert_allclose(tiles.outer_products(x, y), y.transpose(0, 2, 1) @ x, **near)
+    products, total = tiles.outer_products(x, y)
+    np.testing.assert_allclose(products, y.transpose(0, 2, 1) @ x, **near)
+    np.testing.assert_allclose(total, y.sum(axis=1), **near)
     sums = y[0].copy()
     tiles.add_product(x[0], tiles.panels(w)[0], sums)
     np.testing.assert_allclose(sums, y[0] + x[0] @ w[0], **near)
