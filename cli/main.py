@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 import seqkit
 from seqkit import launch
+from seqkit.compiling import MESSAGE, told_of_compiling
 from seqkit.errors import SeqkitError, UnknownNameError, printable
 
 VERBS = {
@@ -45,7 +46,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         verb = _verb(argv)
         if verb is None:
             return 0
-        return int(importlib.import_module(f"seqkit.cli.{verb}").run(argv[1:]))
+        with told_of_compiling(_tell_of_compiling):
+            return int(importlib.import_module(f"seqkit.cli.{verb}").run(argv[1:]))
     except SeqkitError as error:
         return _complain(str(error))
     except KeyboardInterrupt as stop:
@@ -80,6 +82,12 @@ def _verb(argv: list[str]) -> str | None:
             parser.parse_args(argv or ["--help"])
         return None
     raise UnknownNameError("verb", argv[0], VERBS)
+
+
+def _tell_of_compiling() -> None:
+    """Says why nothing happens for a while."""
+    if launch.local_rank() == 0:
+        print(MESSAGE, file=sys.stderr, flush=True)
 
 
 def _complain(message: str) -> int:

@@ -20,6 +20,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from seqkit.compiling import MESSAGE
 from seqkit.errors import printable
 from seqkit.training.report import Reporter
 
@@ -73,6 +74,9 @@ class ConsoleReporter(Reporter):
         self._say(
             f"Network: {facts['parameters']:,} parameters on {facts['device']}{threads}{memory}"
         )
+
+    def compiling(self) -> None:
+        self._say(MESSAGE)
 
     def epoch_started(self, epoch: int, epochs: int, batches: int) -> None:
         self.epochs = epochs

@@ -14,6 +14,7 @@ import torch
 from seqkit import launch
 from seqkit.allocator import keep_memory, limit_kernels
 from seqkit.card import write_card
+from seqkit.compiling import told_of_compiling
 from seqkit.config import from_dict, merge, nest, read_yaml
 from seqkit.curves import draw_curves
 from seqkit.errors import ConfigError, DataError, RunError
@@ -251,7 +252,7 @@ def _trained(
     trainer = Trainer(
         pipeline, training, task.metric, path, reporter, _agreed_data(splits, processes), processes
     )
-    with deterministic(training.deterministic):
+    with deterministic(training.deterministic), told_of_compiling(reporter.compiling):
         pipeline.model.to(trainer.device)
         compute_features(pipeline, (train_set, dev, splits.test), processes, reporter.features_done)
         threads = choose_training_threads(pipeline, begun_with)

@@ -51,3 +51,10 @@ def test_a_row_may_lack_a_column_that_another_has(
         "",
         "12.5",
     ]
+
+
+def test_a_training_says_that_it_waits_for_machine_code(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    progress.ConsoleReporter("accuracy").compiling()
+    assert capsys.readouterr().out == f"{progress.MESSAGE}\n"

@@ -21,8 +21,10 @@ import numpy as np
 import torch
 from llvmlite import binding, ir
 from numba import types
+from numba.core import event
 from numba.extending import intrinsic
 
+from seqkit.compiling import compiling
 from seqkit.nn.workers import shared
 
 OPTIONS = {
@@ -74,6 +76,19 @@ def multiplies_words() -> bool:
     features = _features()
     narrow = features.get("avxvnni") or (features.get("avx512vnni") and features.get("avx512vl"))
     return bool(features.get("avx512vnni") if many_registers() else narrow)
+
+
+class _Listener(event.Listener):  # type: ignore[misc]
+    """Hears of every stage of compiling, of which what is read from a file has none."""
+
+    def on_start(self, event: Any) -> None:
+        compiling()
+
+    def on_end(self, event: Any) -> None:
+        pass
+
+
+event.register("numba:run_pass", _Listener())
 
 
 def compiled(function: Callable[..., Any], **options: Any) -> Any:

@@ -17,6 +17,9 @@ class Reporter:
     def started(self, facts: dict[str, Any]) -> None:
         """Training begins; `facts` are sizes, parameters, device, threads and the like by name."""
 
+    def compiling(self) -> None:
+        """Machine code is being compiled, once on a machine, which takes some seconds before work goes on."""
+
     def epoch_started(self, epoch: int, epochs: int, batches: int) -> None:
         """An epoch of so many batches begins; epochs count from 1."""
 
