@@ -51,14 +51,13 @@ class _Contexts(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor]:
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None]:
         weights, memory, outer = _arrays(*ctx.saved_tensors, grad)
-        to_weights = room(weights.shape, weights.dtype)
-        shared(
-            lambda begin, end: _fill_matches(begin, end, outer, memory, to_weights),
-            len(weights), 2 * to_weights.size * memory.shape[2],
-        )  # fmt: skip
-        return torch.from_numpy(to_weights), _products(weights.transpose(0, 2, 1), outer)
+        of_weights, of_memory = ctx.needs_input_grad
+        return (
+            _matches(outer, memory) if of_weights else None,
+            _products(weights.transpose(0, 2, 1), outer) if of_memory else None,
+        )
 
 
 def _products(x: Any, y: Any) -> Tensor:
@@ -66,6 +65,15 @@ def _products(x: Any, y: Any) -> Tensor:
     result = room((len(x), x.shape[1], y.shape[2]), y.dtype)
     work = x.size * y.shape[2] + COPY * y.size
     shared(lambda begin, end: _fill_products(begin, end, x, y, result), len(x), work)
+    return torch.from_numpy(result)
+
+
+def _matches(x: Any, y: Any) -> Tensor:
+    """Dot products of the rows of matrices, [batch, n, size] and [batch, m, size]."""
+    result = room((len(x), x.shape[1], y.shape[1]), x.dtype)
+    shared(
+        lambda begin, end: _fill_matches(begin, end, x, y, result), len(x), 2 * result.size * x.shape[2]
+    )  # fmt: skip
     return torch.from_numpy(result)
 
 

@@ -10,11 +10,8 @@ from typing import Any
 from torch import Tensor
 
 from seqkit.nn.ragged import Ragged
-from seqkit.nn.tiles import add, compiled, copy
+from seqkit.nn.tiles import MOVE, add, compiled, copy
 from seqkit.nn.workers import shared
-
-MOVE = 16
-"""Multiplications that take as long as to move a number, roughly."""
 
 
 @compiled

@@ -9,11 +9,8 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from seqkit.nn.tiles import compiled, copy
+from seqkit.nn.tiles import MOVE, compiled, copy
 from seqkit.nn.workers import shared
-
-MOVE = 16
-"""Multiplications that take as long as to move a number, roughly."""
 
 
 @compiled

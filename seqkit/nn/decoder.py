@@ -264,10 +264,10 @@ class RecurrentDecoder(nn.Module, MayCompile):
         self, inputs: Tensor, state: RecurrentState, real: Tensor
     ) -> tuple[Tensor, Tensor | None]:
         """`forward` where machine code runs, which need not compute padding."""
-        outputs, _ = self.layers(inputs, real.sum(dim=1), state.hidden)
-        context, weights = self._attend(outputs, state)
         from seqkit.nn import compiled_steps  # numba takes a while
 
+        outputs, _ = self.layers(inputs, real.sum(dim=1), state.hidden)
+        context, weights = self._attend(outputs, state)
         parts = [part.to(outputs.dtype) for part in self._seen(outputs, context, inputs)]
         places = real.flatten().nonzero().squeeze(1)
         return self._features_of(compiled_steps.side_by_side(places, parts)), weights
@@ -333,15 +333,16 @@ class RecurrentDecoder(nn.Module, MayCompile):
         steps = outputs.shape[:-1]
         return context.view(*steps, context.size(-1)), weights.view(*steps, weights.size(-1))
 
+    def _features_of(self, seen: Tensor) -> Tensor:
+        """What the vocabulary projection sees, from what it is made of side by side."""
+        features: Tensor = self.dropout(tanh_of_sums(self.combine(seen), self.compiles))
+        return features
+
     def _features(self, outputs: Tensor, context: Tensor | None, vectors: Tensor) -> Tensor:
-        """What the vocabulary projection sees."""
+        """The same from its parts."""
         return self._features_of(torch.cat(self._seen(outputs, context, vectors), dim=-1))
 
     def _seen(self, outputs: Tensor, context: Tensor | None, vectors: Tensor) -> list[Tensor]:
-        """The outputs, and what else features see."""
+        """The parts that features are made of: the outputs, and what else they see."""
         parts = [outputs] if context is None else [outputs, context]
         return [*parts, vectors] if self.deep_output else parts
-
-    def _features_of(self, seen: Tensor) -> Tensor:
-        features: Tensor = self.dropout(tanh_of_sums(self.combine(seen), self.compiles))
-        return features

@@ -60,11 +60,9 @@ class Ragged:
         [batch, len, size] by the sums over directions; 0 at padding. Returns it."""
         padded.zero_()
         given = steps[:, steps.size(1) - len(self.previous) :]
+        meet = len(steps) > 1 and padded.size(2) == steps.size(2)
         for place, values, rows in zip(self._places, _sides(padded, steps), given, strict=False):
-            if padded.size(2) == steps.size(2):
-                values.index_add_(0, place, rows)
-            else:
-                values.index_copy_(0, place, rows)
+            (values.index_add_ if meet else values.index_copy_)(0, place, rows)
         return padded
 
     @property

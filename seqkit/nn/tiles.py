@@ -40,8 +40,8 @@ ROWS = 4
 TOGETHER = 16
 """Rows that go through all panels together: they stay in the nearest cache."""
 
-COPY = 40
-"""Multiplications that take as long as to copy a number to its panel, roughly."""
+COPY, MOVE = 40, 16
+"""Multiplications that take as long as to copy a number to its panel, and to move one of a row, roughly."""
 
 DEPTH = 256
 """Outer products that are added up in registers before the sums go back to memory."""

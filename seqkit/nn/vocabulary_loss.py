@@ -62,13 +62,11 @@ class _LinearCrossEntropy(torch.autograd.Function):
     ) -> Tensor:  # fmt: skip
         wanted = learning and any(ctx.needs_input_grad)
         take = _compiled_block() if wanted and compiles else partial(_block, wanted=wanted)
-        size = BLOCK if features.device.type == "cpu" else BLOCK_ON_GPU
-        if compiles:  # each block reads and writes the weight, so none may be a small rest
-            size = -(-len(features) // max(1, round(len(features) / BLOCK)))
+        size = _block_size(features, compiles)
         total = weight.new_zeros(())
         of_features: list[Tensor] = []
         sums: list[Tensor] = []  # gradients of weight and bias
-        for start in range(0, max(1, len(features)), max(1, size)):
+        for start in range(0, max(1, len(features)), size):
             block, labels = features[start : start + size], targets[start : start + size]
             loss, *grads = take(block, weight, bias, labels, smoothing)
             total += loss
@@ -83,6 +81,17 @@ class _LinearCrossEntropy(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, upstream: Tensor) -> Any:
         return *(grad * upstream for grad in ctx.saved_tensors), None, None, None, None
+
+
+def _block_size(features: Tensor, compiles: bool) -> int:
+    """Steps of a block. Machine code takes like ones, as each of them reads and writes the weight: none is a small
+    rest."""
+    if features.device.type != "cpu":
+        return BLOCK_ON_GPU
+    if not compiles:
+        return BLOCK
+    blocks = max(1, round(len(features) / BLOCK))
+    return max(1, -(-len(features) // blocks))
 
 
 def _block(
