@@ -394,8 +394,8 @@ def product(x: Any, weights: Sequence[Any], start: Any = None) -> Any:
 
 
 def outer_products(x: Any, y: Any) -> tuple[Any, Any]:
-    """The sums over `total` of the outer products of y [dirs, total, to] and x [dirs, total, from], [dirs, to, from],
-    and of y, [dirs, to]."""
+    """The sums over steps of the outer products of y [dirs, steps, to] and x [dirs, steps, from], [dirs, to, from], and
+    of y, [dirs, to]."""
     dirs, steps, size = x.shape
     result, total = room((dirs, y.shape[2], size), x.dtype), np.zeros((dirs, y.shape[2]), y.dtype)
     shared(
