@@ -98,9 +98,8 @@ class _Layer(torch.autograd.Function):
         kernel: Kernel = ctx.kernel
         ragged: Ragged = ctx.ragged
         trace = Trace(ragged, *traced)
-        grads = [torch.zeros_like(trace.states) for _ in finals]  # of the states, and the cells
-        if ctx.need_outputs and outputs is not None:
-            ragged.gather(outputs, grads[0])
+        read = outputs if ctx.need_outputs else None
+        grads = [_of_states(trace, read), *(torch.zeros_like(trace.states) for _ in finals[1:])]
         for grad, final in zip(grads, finals, strict=True):
             if final is not None:
                 grad.index_add_(1, ragged.last, final)
@@ -150,6 +149,15 @@ def _halves(tensors: Sequence[Tensor], first: int) -> list[Any]:
     """The first ones, then both halves of the others."""
     middle = (first + len(tensors)) // 2
     return [*tensors[:first], tensors[first:middle], tensors[middle:]]
+
+
+def _of_states(trace: Trace, outputs: Tensor | None) -> Tensor:
+    """Gradients of all states from those of outputs [batch, len, dirs * hidden], if there are any; 0 at the start."""
+    if outputs is None:
+        return torch.zeros_like(trace.states)
+    grads = torch.empty_like(trace.states)
+    grads[:, : trace.batch] = 0
+    return trace.ragged.gather(outputs, grads)
 
 
 def _with_room(start: Tensor, ragged: Ragged) -> Tensor:
