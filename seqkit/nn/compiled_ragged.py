@@ -1,6 +1,6 @@
 """A move of `ragged.py` as machine code, compiled by numba on first use: the extra `compiled`.
 
-The other moves are torch's: copying rows that lie here and there it is the faster one.
+The other way torch does it, which is the faster one at copying rows that lie here and there.
 """
 
 from __future__ import annotations
