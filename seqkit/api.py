@@ -41,7 +41,7 @@ from seqkit.run import (
 )
 from seqkit.task import Splits, Task
 from seqkit.training.report import Reporter
-from seqkit.training.threads import choose_threads, choose_training_threads
+from seqkit.training.threads import choose_threads, choose_training_threads, threads_restored
 from seqkit.versions import versions
 from seqkit.weights import load_weights
 
@@ -228,6 +228,7 @@ def _resumed(
     return _trained(task, pipeline, splits, path, reporter, processes, checkpoint)
 
 
+@threads_restored()
 def _trained(
     task: Task[Any, Any],
     pipeline: Pipeline[Any, Any, Any],

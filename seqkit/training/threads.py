@@ -6,6 +6,8 @@ import os
 import platform
 import statistics
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +36,18 @@ GAIN = 0.8
 """Share of the time that more threads may take at most to be chosen: a smaller gain is lost to what else runs."""
 MOST = max(64, os.cpu_count() or 1)
 """Threads at most; torch ends the program where the system cannot start as many as it asks for."""
+
+
+@contextmanager
+def threads_restored() -> Iterator[None]:
+    """Torch has as many threads after this context as before it: the starting weights of a next training, which hang on
+    them in their last digits, are those that it would have had without."""
+    before = torch.get_num_threads()
+    try:
+        yield
+    finally:
+        if torch.get_num_threads() != before:
+            torch.set_num_threads(before)
 
 
 def choose_threads(

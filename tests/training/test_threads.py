@@ -173,3 +173,20 @@ def test_machine_code_multiplies_for_recurrent_layers_alone(
 def test_machine_code_gets_the_threads_asked_for_or_some_cores(asked: int, wanted: int) -> None:
     assert choose_threads(asked, hidden_size=32, begun_with=1) == 1
     assert workers() == wanted
+
+
+def test_a_training_leaves_torch_its_threads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(monkeypatch)
+    torch.set_num_threads(3)
+    told: list[int] = []
+
+    class Listener(Reporter):
+        def epoch_started(self, epoch: int, epochs: int, batches: int) -> None:
+            told.append(torch.get_num_threads())
+
+    seqkit.train(
+        "toy", out=tmp_path / "run", reporter=Listener(), training={"epochs": 1, "threads": 1}
+    )
+    assert told == [1] and torch.get_num_threads() == 3
