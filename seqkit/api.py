@@ -21,7 +21,7 @@ from seqkit.errors import ConfigError, DataError, RunError
 from seqkit.kept import update_digest
 from seqkit.nn.kernels import has_numba
 from seqkit.nn.recurrent import set_kernel
-from seqkit.nn.workers import workers
+from seqkit.nn.workers import threads_restored, workers
 from seqkit.pipeline import Pipeline
 from seqkit.predicting import compute_features
 from seqkit.processes import Processes, join
@@ -41,7 +41,7 @@ from seqkit.run import (
 )
 from seqkit.task import Splits, Task
 from seqkit.training.report import Reporter
-from seqkit.training.threads import choose_threads, choose_training_threads, threads_restored
+from seqkit.training.threads import choose_threads, choose_training_threads
 from seqkit.versions import versions
 from seqkit.weights import load_weights
 
@@ -228,7 +228,7 @@ def _resumed(
     return _trained(task, pipeline, splits, path, reporter, processes, checkpoint)
 
 
-@threads_restored()
+@threads_restored()  # a next training's starting weights hang on them in their last digits
 def _trained(
     task: Task[Any, Any],
     pipeline: Pipeline[Any, Any, Any],

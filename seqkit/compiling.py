@@ -22,12 +22,11 @@ def told_of_compiling(tell: Told) -> Iterator[None]:
     ...     compiling()
     wait
     """
-    began = len(_told)
     _told.append(tell)
     try:
         yield
     finally:
-        _told[began:] = []
+        _told.pop()
 
 
 def compiling() -> None:

@@ -79,6 +79,7 @@ class Attention(nn.Module, MayCompile):
         return context, weights
 
     def _contexts(self, weights: Tensor, memory: Tensor) -> Tensor:
+        """float [batch, tgt_len, memory_size]."""
         alike = weights.dtype == memory.dtype
         if not (self.compiles and alike and multiplies_compiled(memory)):
             return torch.bmm(weights, memory)

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from seqkit.nn.compiled import tanh
-from seqkit.nn.tiles import compiled
+from seqkit.nn.tiles import arrays, compiled
 from seqkit.nn.workers import shared
 
 COST = 16
@@ -75,8 +75,8 @@ class AdditiveScores(torch.autograd.Function):
 
 def _share(fill: Any, *tensors: Tensor) -> None:
     """Has the rows filled; queries and keys come first."""
-    arrays = [tensor.detach().contiguous().numpy() for tensor in tensors]  # short strides are quick
+    given = arrays(*tensors)
     queries, keys = tensors[:2]
     shared(
-        lambda begin, end: fill(begin, end, *arrays), len(queries), COST * queries.numel() * keys.size(1)
+        lambda begin, end: fill(begin, end, *given), len(queries), COST * queries.numel() * keys.size(1)
     )  # fmt: skip

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from seqkit.nn.tiles import compiled, copy
+from seqkit.nn.tiles import arrays, compiled, copy
 from seqkit.nn.workers import shared
 
 
@@ -50,10 +50,7 @@ def highest(table: Tensor, convolution: torch.nn.Conv1d, chars: Tensor, lengths:
     brought = torch.einsum("cs,fst->tcf", table, convolution.weight).contiguous()
     assert convolution.bias is not None
     result = table.new_empty(len(chars), convolution.out_channels)
-    arrays = [
-        part.detach().contiguous().numpy()
-        for part in (chars, lengths, brought, convolution.bias, result)
-    ]
+    given = arrays(chars, lengths, brought, convolution.bias, result)
     sums = chars.numel() * brought.size(0) * brought.size(2)
-    shared(lambda begin, end: fill_highest(begin, end, *arrays), len(chars), sums)
+    shared(lambda begin, end: fill_highest(begin, end, *given), len(chars), sums)
     return result

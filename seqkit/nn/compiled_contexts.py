@@ -12,7 +12,16 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from seqkit.nn.tiles import BYTES, COPY, add_product, compiled, fill_panels, fill_rows, room
+from seqkit.nn.tiles import (
+    BYTES,
+    COPY,
+    add_product,
+    arrays,
+    clear_rows,
+    compiled,
+    fill_panels,
+    room,
+)
 from seqkit.nn.workers import shared
 
 
@@ -21,10 +30,10 @@ def _fill_products(begin: int, end: int, x: Any, y: Any, out: Any) -> None:
     """Fills out [batch, n, to] by x [batch, n, from] times y [batch, from, to]."""
     _, size, to = y.shape
     width = BYTES // y.itemsize
-    packed, nothing = np.zeros((1, -(-to // width), size, width), y.dtype), np.zeros(to, y.dtype)
+    packed = np.zeros((1, -(-to // width), size, width), y.dtype)
     for row in range(begin, end):
         fill_panels(0, size, (y[row],), packed)
-        fill_rows(nothing, out[row])
+        clear_rows(out[row])
         add_product(x[row], packed[0], out[row])
 
 
@@ -47,12 +56,12 @@ class _Contexts(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, weights: Tensor, memory: Tensor) -> Tensor:
         ctx.save_for_backward(weights, memory)
-        return _products(*_arrays(weights, memory))
+        return _products(*arrays(weights, memory))
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None]:
-        weights, memory, outer = _arrays(*ctx.saved_tensors, grad)
+        weights, memory, outer = arrays(*ctx.saved_tensors, grad)
         of_weights, of_memory = ctx.needs_input_grad
         return (
             _matches(outer, memory) if of_weights else None,
@@ -75,10 +84,6 @@ def _matches(x: Any, y: Any) -> Tensor:
         lambda begin, end: _fill_matches(begin, end, x, y, result), len(x), 2 * result.size * x.shape[2]
     )  # fmt: skip
     return torch.from_numpy(result)
-
-
-def _arrays(*tensors: Tensor) -> list[Any]:
-    return [tensor.detach().contiguous().numpy() for tensor in tensors]
 
 
 def contexts(weights: Tensor, memory: Tensor) -> Tensor:

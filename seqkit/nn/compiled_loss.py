@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from seqkit.nn import tiles
-from seqkit.nn.tiles import add_product, compiled, fill_rows, inlined, panels
+from seqkit.nn.tiles import add_product, clear_rows, compiled, fill_rows, inlined, panels
 from seqkit.nn.workers import shared
 
 STEPS, STEPS_OF_LARGE = 16, 32
@@ -97,7 +97,7 @@ def fill_steps(
         add_product(features[first:last], to_logits, mine)
         for row in range(last - first):
             losses[first + row] = _become_errors(mine[row], targets[first + row], smoothing)
-        into[:] = 0
+        clear_rows(into)
         add_product(mine, to_features, into)
 
 
@@ -109,7 +109,7 @@ def errors_of(
     Raises:
         IndexError: if a target is not in the vocabulary.
     """
-    x, w, b, y = (part.detach().contiguous().numpy() for part in (features, weight, bias, targets))
+    x, w, b, y = tiles.arrays(features, weight, bias, targets)
     if not ((y >= 0) & (y < len(w))).all():
         raise IndexError(f"Targets are 0 to {len(w) - 1}, got {y.min()} to {y.max()}.")
     steps, together = len(x), STEPS_OF_LARGE if w.nbytes >= LARGE else STEPS

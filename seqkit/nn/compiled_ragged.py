@@ -10,7 +10,7 @@ from typing import Any
 from torch import Tensor
 
 from seqkit.nn.ragged import Ragged
-from seqkit.nn.tiles import MOVE, add, compiled, copy
+from seqkit.nn.tiles import MOVE, add, clear_rows, compiled, copy
 from seqkit.nn.workers import shared
 
 
@@ -42,9 +42,7 @@ def _fill_padded(
                     add(given, into[at, :size])
                 else:
                     copy(given, into[at, d * across : d * across + size])
-        for at in range(length, len(into)):
-            for j in range(into.shape[1]):
-                into[at, j] = 0
+        clear_rows(into[length:])
 
 
 def spread(ragged: Ragged, steps: Tensor, padded: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from seqkit.nn.tiles import MOVE, compiled, copy
+from seqkit.nn.tiles import MOVE, clear, compiled, copy
 from seqkit.nn.workers import shared
 
 
@@ -21,8 +21,7 @@ def _fill(begin: int, end: int, which: Any, given: Any, first: int, out: Any, pl
     for row in range(begin, end):
         into = out[row, place : place + size]
         if which[row] < 0:
-            for j in range(size):
-                into[j] = 0
+            clear(into)
         else:
             copy(given[which[row], first : first + size], into)
 

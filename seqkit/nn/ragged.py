@@ -6,7 +6,7 @@ It is the layout of torch's `PackedSequence`, with the indices that lead into it
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
@@ -50,8 +50,7 @@ class Ragged:
                 [batch, len, dirs * size].
             steps: Where it goes, behind what else has room there.
         """
-        wanted = steps[:, steps.size(1) - len(self.previous) :]
-        for place, values, rows in zip(self._places, _sides(padded, steps), wanted, strict=False):
+        for place, values, rows in self._by_direction(padded, steps):
             torch.index_select(values, 0, place, out=rows)
         return steps
 
@@ -59,15 +58,19 @@ class Ragged:
         """Fills float [batch, len, dirs * size] by the last of [dirs, ..., size], a direction beside the other, or
         [batch, len, size] by the sums over directions; 0 at padding. Returns it."""
         padded.zero_()
-        given = steps[:, steps.size(1) - len(self.previous) :]
         meet = len(steps) > 1 and padded.size(2) == steps.size(2)
-        for place, values, rows in zip(self._places, _sides(padded, steps), given, strict=False):
+        for place, values, rows in self._by_direction(padded, steps):
             (values.index_add_ if meet else values.index_copy_)(0, place, rows)
         return padded
 
-    @property
-    def _places(self) -> tuple[Tensor, Tensor]:
-        return self.forwards, self.backwards
+    def _by_direction(
+        self, padded: Tensor, steps: Tensor
+    ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        """Of each direction its places, the [batch * len, size] of `padded` that it has, and the last of its steps."""
+        flat, dirs = padded.flatten(0, 1), len(steps)
+        sides = [flat] * dirs if padded.size(2) == steps.size(2) else flat.chunk(dirs, dim=1)
+        last = steps[:, steps.size(1) - len(self.previous) :]
+        return zip((self.forwards, self.backwards), sides, last, strict=False)
 
     def to(self, device: torch.device) -> Ragged:
         """The layout with its indices on that device."""
@@ -103,10 +106,3 @@ def rectangle(batch: int, steps: int) -> Ragged:
     """The layout of rows of one length, kept, as most batches of long texts are cut to the same one."""
     with torch.inference_mode(False):  # also for a later batch that learns
         return Ragged.of(torch.full((batch,), steps), steps)
-
-
-def _sides(padded: Tensor, steps: Tensor) -> Sequence[Tensor]:
-    """What each direction of steps [dirs, ..., size] has of [batch, len, size] or [batch, len, dirs * size], as
-    [batch * len, size]."""
-    flat, dirs = padded.flatten(0, 1), len(steps)
-    return [flat] * dirs if padded.size(2) == steps.size(2) else flat.chunk(dirs, dim=1)

@@ -375,9 +375,7 @@ class Recurrent(nn.RNNBase):
         state: State,
     ) -> tuple[Tensor, State]:
         """One layer after the other, with dropout between."""
-        if (
-            self.num_layers == 1
-        ):  # nothing to cut and to join, which a small network's step would notice
+        if self.num_layers == 1:  # cutting and joining nothing takes a small network's time
             return run(0, inputs, state)
         finals = []
         for layer in range(self.num_layers):

@@ -129,6 +129,20 @@ def add(given: Any, into: Any) -> None:
 
 
 @inlined
+def clear(into: Any) -> None:
+    """Makes the numbers of a row 0."""
+    for place in range(len(into)):
+        into[place] = 0
+
+
+@inlined
+def clear_rows(into: Any) -> None:
+    """Makes rows 0."""
+    for row in range(len(into)):
+        clear(into[row])
+
+
+@inlined
 def fill_rows(values: Any, into: Any) -> None:
     """Makes every row that of some values."""
     for row in range(len(into)):
@@ -268,6 +282,11 @@ def room(shape: Sequence[int], kind: Any) -> Any:
 
 
 _KINDS = {np.dtype(np.float32): torch.float32, np.dtype(np.float64): torch.float64}
+
+
+def arrays(*tensors: torch.Tensor) -> list[Any]:
+    """What machine code takes of tensors: each whole in memory, as short strides are quick."""
+    return [tensor.detach().contiguous().numpy() for tensor in tensors]
 
 
 def panels(weights: Sequence[Any]) -> Any:

@@ -11,6 +11,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -75,13 +76,21 @@ def share_out(function: Callable[[T], Any], items: Sequence[T]) -> list[Any]:
         with torch.inference_mode(inference), torch.set_grad_enabled(grads), precision:
             results[index] = function(items[index])
 
-    torch_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    with threads_restored():
+        torch.set_num_threads(1)
         _have_taken(work, range(len(items))[::-1], helpers, most)
-    finally:
-        torch.set_num_threads(torch_threads)
     return results
+
+
+@contextmanager
+def threads_restored() -> Iterator[None]:
+    """Torch has as many threads after this context as before it."""
+    before = torch.get_num_threads()
+    try:
+        yield
+    finally:
+        if torch.get_num_threads() != before:
+            torch.set_num_threads(before)
 
 
 def _helpers(parts: int) -> int:

@@ -6,8 +6,6 @@ import os
 import platform
 import statistics
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +15,7 @@ from torch import nn
 from seqkit.kept import kept
 from seqkit.nn.kernels import COMPILED_UP_TO, X86, has_numba
 from seqkit.nn.recurrent import Recurrent
-from seqkit.nn.workers import set_workers
+from seqkit.nn.workers import set_workers, threads_restored
 from seqkit.pipeline import Pipeline
 from seqkit.predicting import device_of
 
@@ -36,18 +34,6 @@ GAIN = 0.8
 """Share of the time that more threads may take at most to be chosen: a smaller gain is lost to what else runs."""
 MOST = max(64, os.cpu_count() or 1)
 """Threads at most; torch ends the program where the system cannot start as many as it asks for."""
-
-
-@contextmanager
-def threads_restored() -> Iterator[None]:
-    """Torch has as many threads after this context as before it: the starting weights of a next training, which hang on
-    them in their last digits, are those that it would have had without."""
-    before = torch.get_num_threads()
-    try:
-        yield
-    finally:
-        if torch.get_num_threads() != before:
-            torch.set_num_threads(before)
 
 
 def choose_threads(
@@ -121,13 +107,12 @@ def _measured(hidden_size: int, most: int) -> int:
 
 def _fastest(hidden_size: int, most: int) -> int:
     """The number of threads, one unless more are faster by far, of which the median step takes the least time."""
-    before = torch.get_num_threads()
     seconds: dict[int, list[float]] = {count: [] for count in sorted({1, 2, most})}
-    for _ in range(ROUNDS):
-        for count, found in seconds.items():
-            torch.set_num_threads(count)
-            found.append(_step_seconds(hidden_size))
-    torch.set_num_threads(before)
+    with threads_restored():
+        for _ in range(ROUNDS):
+            for count, found in seconds.items():
+                torch.set_num_threads(count)
+                found.append(_step_seconds(hidden_size))
     best = 1
     for count, found in seconds.items():
         if statistics.median(found) < GAIN * statistics.median(seconds[best]):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 import torch
 from torch import Tensor
@@ -13,12 +11,6 @@ from seqkit.nn.workers import set_workers
 compiled = pytest.importorskip(
     "seqkit.nn.compiled_contexts", reason="the extra `compiled` is not installed"
 )
-
-
-@pytest.fixture(autouse=True)
-def count() -> Iterator[None]:
-    yield
-    set_workers(0)
 
 
 def parts(batch: int, tgt: int, src: int, size: int, dtype: torch.dtype) -> list[Tensor]:

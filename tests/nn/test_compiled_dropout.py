@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 import torch
@@ -14,12 +12,6 @@ from seqkit.nn.workers import set_workers
 drops = pytest.importorskip(
     "seqkit.nn.compiled_dropout", reason="the extra `compiled` is not installed"
 )
-
-
-@pytest.fixture(autouse=True)
-def count() -> Iterator[None]:
-    yield
-    set_workers(0)
 
 
 @pytest.mark.parametrize(
