@@ -22,7 +22,7 @@ def test_the_nearest_listener_is_told_once_and_the_one_around_it_thereafter() ->
 
 def test_what_is_compiled_tells_and_what_has_been_does_not() -> None:
     pytest.importorskip("numba", reason="the extra `compiled` is not installed")
-    from seqkit.nn.tiles import numba
+    from seqkit.nn.machine_code import numba
 
     told: list[int] = []
     double = numba.njit(lambda x: 2 * x)

@@ -19,7 +19,9 @@ from typing import Any
 import numpy as np
 
 from seqkit.nn.compiled_whole import add_weighted
-from seqkit.nn.tiles import add_product, compiled, copy, copy_rows, fill_rows
+from seqkit.nn.machine_code import compiled
+from seqkit.nn.rows import copy, copy_rows, fill_rows
+from seqkit.nn.tiles import add_product
 
 BLOCK = 16
 """Rows that go through time together."""

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from seqkit.nn.compiled import tanh
-from seqkit.nn.tiles import arrays, compiled
+from seqkit.nn.machine_code import arrays, compiled
 from seqkit.nn.workers import shared
 
 COST = 16

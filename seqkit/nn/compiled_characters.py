@@ -12,7 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from seqkit.nn.tiles import arrays, compiled, copy
+from seqkit.nn.machine_code import arrays, compiled
+from seqkit.nn.rows import copy
 from seqkit.nn.workers import shared
 
 

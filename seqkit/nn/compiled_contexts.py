@@ -12,16 +12,9 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from seqkit.nn.tiles import (
-    BYTES,
-    COPY,
-    add_product,
-    arrays,
-    clear_rows,
-    compiled,
-    fill_panels,
-    room,
-)
+from seqkit.nn.machine_code import arrays, compiled, room
+from seqkit.nn.rows import clear_rows
+from seqkit.nn.tiles import BYTES, COPY, add_product, fill_panels
 from seqkit.nn.workers import shared
 
 

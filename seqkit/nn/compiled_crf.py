@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from seqkit.nn.tiles import compiled
+from seqkit.nn.machine_code import compiled
 from seqkit.nn.viterbi import Scores
 
 

@@ -12,7 +12,9 @@ import torch
 from torch import Tensor
 
 from seqkit.nn import tiles
-from seqkit.nn.tiles import add_product, clear_rows, compiled, fill_rows, inlined, panels
+from seqkit.nn.machine_code import arrays, compiled, inlined, room
+from seqkit.nn.rows import clear_rows, fill_rows
+from seqkit.nn.tiles import add_product, panels
 from seqkit.nn.workers import shared
 
 STEPS, STEPS_OF_LARGE = 16, 32
@@ -109,13 +111,13 @@ def errors_of(
     Raises:
         IndexError: if a target is not in the vocabulary.
     """
-    x, w, b, y = tiles.arrays(features, weight, bias, targets)
+    x, w, b, y = arrays(features, weight, bias, targets)
     if not ((y >= 0) & (y < len(w))).all():
         raise IndexError(f"Targets are 0 to {len(w) - 1}, got {y.min()} to {y.max()}.")
     steps, together = len(x), STEPS_OF_LARGE if w.nbytes >= LARGE else STEPS
     parts = -(-steps // together)
     errors, losses = np.empty((1, steps, len(w)), x.dtype), np.empty(steps, x.dtype)
-    grads = tiles.room(x.shape, x.dtype)
+    grads = room(x.shape, x.dtype)
     (to_logits,), (to_features,) = panels([w.T]), panels([w])
     given = (together, x, to_logits, to_features, b, y, x.dtype.type(smoothing))
     shared(

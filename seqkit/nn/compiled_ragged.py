@@ -9,8 +9,9 @@ from typing import Any
 
 from torch import Tensor
 
+from seqkit.nn.machine_code import compiled
 from seqkit.nn.ragged import Ragged
-from seqkit.nn.tiles import MOVE, add, clear_rows, compiled, copy
+from seqkit.nn.rows import MOVE, add, clear_rows, copy
 from seqkit.nn.workers import shared
 
 

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from seqkit.nn.tiles import MOVE, clear, compiled, copy
+from seqkit.nn.machine_code import compiled
+from seqkit.nn.rows import MOVE, clear, copy
 from seqkit.nn.workers import shared
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from seqkit.nn.tiles import compiled
+from seqkit.nn.machine_code import compiled
 from seqkit.nn.workers import shared
 
 BLOCK = 64

@@ -16,16 +16,9 @@ from numba.extending import overload
 from torch import Tensor
 
 from seqkit.nn import tiles
-from seqkit.nn.tiles import (
-    ROWS,
-    TOGETHER,
-    add_panel,
-    add_product,
-    compiled,
-    copy,
-    fill_rows,
-    inlined,
-)
+from seqkit.nn.machine_code import OPTIONS, compiled, inlined
+from seqkit.nn.rows import copy, fill_rows
+from seqkit.nn.tiles import ROWS, TOGETHER, add_panel, add_product
 from seqkit.nn.whole import LARGEST, rounded
 from seqkit.nn.workers import shared
 
@@ -117,7 +110,7 @@ def add_weighted(x: Any, weights: Any, direction: int, out: Any) -> None:
     """Adds x [rows, from] times one direction of weights, `panels` or `Words`, to out [rows, to], in machine code."""
 
 
-@overload(add_weighted, jit_options=tiles.OPTIONS, inline="always")  # type: ignore[untyped-decorator]
+@overload(add_weighted, jit_options=OPTIONS, inline="always")  # type: ignore[untyped-decorator]
 def _add_weighted(x: Any, weights: Any, direction: Any, out: Any) -> Any:
     def plain(x: Any, weights: Any, direction: Any, out: Any) -> None:
         add_product(x, weights[direction], out)

@@ -12,27 +12,17 @@ those of weights from -128 to 127.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import cache
+from collections.abc import Sequence
 from typing import Any
 
-import numba
 import numpy as np
-import torch
-from llvmlite import binding, ir
+from llvmlite import ir
 from numba import types
-from numba.core import event
 from numba.extending import intrinsic
 
-from seqkit.compiling import compiling
+from seqkit.nn.machine_code import compiled, inlined, many_registers, room
+from seqkit.nn.rows import add, copy, copy_rows, fill_rows
 from seqkit.nn.workers import shared
-
-OPTIONS = {
-    "nogil": True,
-    "error_model": "numpy",
-    # Sums may be reordered, once and for all; what is no number stays so.
-    "fastmath": {"contract", "reassoc", "arcp", "nsz"},
-}
 
 ROWS = 4
 """Rows of a tile."""
@@ -40,113 +30,17 @@ ROWS = 4
 TOGETHER = 16
 """Rows that go through all panels together: they stay in the nearest cache."""
 
-COPY, MOVE = 40, 16
-"""Multiplications that take as long as to copy a number to its panel, and to move one of a row, roughly."""
+COPY = 40
+"""Multiplications that take as long as to copy a number to its panel, roughly."""
 
 DEPTH = 256
 """Outer products that are added up in registers before the sums go back to memory."""
 
-
 CACHE_PERIOD = 4096
 """Bytes after which memory falls into the same places of the nearest cache: rows so far apart push each other out."""
 
-
-def _features() -> Mapping[str, bool]:
-    """What the processor is known to have; nothing where numba is told to compile for another one."""
-    if numba.config.CPU_NAME is not None or numba.config.CPU_FEATURES is not None:
-        return {}
-    try:
-        return dict(binding.get_host_cpu_features())
-    except RuntimeError:  # LLVM does not know it
-        return {}
-
-
-def many_registers() -> bool:
-    """Whether the processor is known to have 32 vector registers of 32 bytes; 16 are usual."""
-    return bool(_features().get("avx512vl"))
-
-
 BYTES = 128 if many_registers() else 64
 """Bytes of a tile's row: its sums take half of the registers."""
-
-
-@cache
-def multiplies_words() -> bool:
-    """Whether the processor is known to add up products of whole numbers of 8 bits (VNNI)."""
-    features = _features()
-    narrow = features.get("avxvnni") or (features.get("avx512vnni") and features.get("avx512vl"))
-    return bool(features.get("avx512vnni") if many_registers() else narrow)
-
-
-class _Listener(event.Listener):  # type: ignore[misc]
-    """Hears of every stage of compiling, of which what is read from a file has none."""
-
-    def on_start(self, event: Any) -> None:
-        compiling()
-
-    def on_end(self, event: Any) -> None:
-        pass
-
-
-event.register("numba:run_pass", _Listener())
-
-
-def compiled(function: Callable[..., Any], **options: Any) -> Any:
-    """The function as machine code, kept for later processes where a folder for it can be written."""
-    try:
-        return numba.njit(function, cache=True, **OPTIONS, **options)
-    except RuntimeError:  # there is none
-        return numba.njit(function, **OPTIONS, **options)
-
-
-def inlined(function: Callable[..., Any]) -> Any:
-    """The same, always as a part of who calls it: for functions that add up numbers.
-
-    Else what has just been compiled calls the function, and what was kept a copy, whose sums may have another order.
-    """
-    return compiled(function, forceinline=True)
-
-
-@inlined
-def copy(given: Any, into: Any) -> None:
-    """Copies numbers into a row; numba's assignment to a part of an array takes five times as long."""
-    for place in range(len(into)):
-        into[place] = given[place]
-
-
-@inlined
-def copy_rows(given: Any, into: Any) -> None:
-    """Copies rows."""
-    for row in range(len(into)):
-        copy(given[row], into[row])
-
-
-@inlined
-def add(given: Any, into: Any) -> None:
-    """Adds numbers to those of a row."""
-    for place in range(len(into)):
-        into[place] += given[place]
-
-
-@inlined
-def clear(into: Any) -> None:
-    """Makes the numbers of a row 0."""
-    for place in range(len(into)):
-        into[place] = 0
-
-
-@inlined
-def clear_rows(into: Any) -> None:
-    """Makes rows 0."""
-    for row in range(len(into)):
-        clear(into[row])
-
-
-@inlined
-def fill_rows(values: Any, into: Any) -> None:
-    """Makes every row that of some values."""
-    for row in range(len(into)):
-        copy(values, into[row])
 
 
 def tile(rows: int) -> Any:
@@ -273,20 +167,6 @@ def _fill_turned_panels(begin: int, end: int, weights: Any, packed: Any) -> None
         for place in range(given.shape[1]):
             for row in range(size):
                 panel[row, place] = given[row, place]
-
-
-def room(shape: Sequence[int], kind: Any) -> Any:
-    """An array to fill, in torch's memory: it starts where a cache line does, on which hangs in what order torch's
-    libraries add up its numbers."""
-    return torch.empty(tuple(shape), dtype=_KINDS[kind]).numpy()
-
-
-_KINDS = {np.dtype(np.float32): torch.float32, np.dtype(np.float64): torch.float64}
-
-
-def arrays(*tensors: torch.Tensor) -> list[Any]:
-    """What machine code takes of tensors: each whole in memory, as short strides are quick."""
-    return [tensor.detach().contiguous().numpy() for tensor in tensors]
 
 
 def panels(weights: Sequence[Any]) -> Any:

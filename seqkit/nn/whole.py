@@ -76,9 +76,9 @@ def has_words() -> bool:
     """Whether machine code multiplies whole numbers here."""
     if not has_numba():
         return False
-    from seqkit.nn import tiles  # numba takes a while
+    from seqkit.nn.machine_code import multiplies_words  # numba takes a while
 
-    return tiles.multiplies_words()
+    return multiplies_words()
 
 
 def has_whole_products() -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -322,19 +321,6 @@ def test_machine_code_squashes_to_the_last_digits_and_keeps_what_is_no_number() 
         assert tanh(value) == pytest.approx(math.tanh(value), rel=5e-7) and abs(tanh(value)) <= 1
     assert sigmoid(-3.0) == pytest.approx(1 / (1 + math.exp(3)), rel=1e-14)
     assert math.isnan(tanh(math.nan)) and math.isnan(tanh(np.float32(math.nan)))
-
-
-@needs_numba
-def test_machine_code_is_made_anew_where_it_cannot_be_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    from seqkit.nn import tiles
-
-    def njit(function: Callable[[], int], cache: bool = False, **options: object) -> object:
-        if cache:
-            raise RuntimeError("cannot cache function: no locator available")
-        return function
-
-    monkeypatch.setattr(tiles.numba, "njit", njit)
-    assert tiles.compiled(math.sqrt) is math.sqrt
 
 
 @needs_numba

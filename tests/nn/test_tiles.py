@@ -46,30 +46,3 @@ def test_a_product_of_nothing_is_zero() -> None:
         0,
         5,
     )
-
-
-def test_nothing_is_known_of_a_processor_that_numba_is_told_to_compile_for(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(tiles.numba.config, "CPU_NAME", "generic")
-    assert not tiles.many_registers()
-    assert not tiles.multiplies_words.__wrapped__()
-
-
-@pytest.mark.parametrize(
-    ("features", "multiplies"),
-    [
-        ({"avx512vl", "avx512vnni"}, True),
-        ({"avx512vl", "avxvnni"}, False),
-        ({"avxvnni"}, True),
-        ({"avx512vnni"}, False),
-        (set(), False),
-    ],
-)
-def test_words_are_multiplied_where_tiles_have_the_instruction(
-    features: set[str], multiplies: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(
-        tiles.binding, "get_host_cpu_features", lambda: dict.fromkeys(features, True)
-    )
-    assert tiles.multiplies_words.__wrapped__() is multiplies
