@@ -10,20 +10,22 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, TypeVar
 
 import torch
+
+from seqkit.nn.helpers import Helpers
 
 T = TypeVar("T")
 
 ENOUGH = 10_000_000
 """Multiplications from which on a second thread is woken: it takes as long as about a third of them."""
 
-TURNS = 24
-"""Times that a thread takes some of the parts."""
+SHARES = 3
+"""A thread takes its share of what is left in as many pieces: large ones first, as each costs time, then ever smaller
+ones, so that all threads end together."""
 
 _count = 0
 _sharing = threading.local()
@@ -53,9 +55,21 @@ def shared(work: Callable[[int, int], object], parts: int, multiplications: int)
     if not helpers or multiplications < ENOUGH:
         work(0, parts)
         return
-    together = -(-parts // (TURNS * (helpers + 1)))
-    spans = [(first, min(first + together, parts)) for first in range(0, parts, together)]
-    _have_taken(lambda span: work(*span), spans, helpers, workers() - 1)
+    _have_taken(lambda span: work(*span), _spans(parts, helpers + 1), helpers, workers() - 1)
+
+
+def _spans(parts: int, threads: int) -> list[tuple[int, int]]:
+    """The first and the end of each span of parts that a thread takes at a time.
+
+    >>> _spans(20, 2)
+    [(0, 4), (4, 7), (7, 10), (10, 12), (12, 14), (14, 15), (15, 16), (16, 17), (17, 18), (18, 19), (19, 20)]
+    """
+    spans, first = [], 0
+    while first < parts:
+        end = first - (first - parts) // (SHARES * threads)
+        spans.append((first, end))
+        first = end
+    return spans
 
 
 def share_out(function: Callable[[T], Any], items: Sequence[T]) -> list[Any]:
@@ -101,14 +115,14 @@ def _helpers(parts: int) -> int:
 def _have_taken(work: Callable[[T], object], parts: Sequence[T], helpers: int, most: int) -> None:
     """Has all parts done by this thread and so many helpers, `most` at any time: who is free takes the next one."""
     left = iter(parts)
-    pool = _pool(os.getpid(), most, torch.get_num_threads())
-    others = [pool.submit(_take, work, left) for _ in range(helpers)]
+    others = _helpers_of(os.getpid(), most, torch.get_num_threads())
+    shares = [others.give(partial(_take, work, left)) for _ in range(helpers)]
     try:
         _take(work, left)
     finally:
-        for other in others:
-            if not other.cancel():
-                other.result()
+        errors = [error for share in shares if (error := share.join())]
+    if errors:
+        raise errors[0]
 
 
 def _take(work: Callable[[T], object], left: Iterator[T]) -> None:
@@ -124,7 +138,7 @@ def _take(work: Callable[[T], object], left: Iterator[T]) -> None:
 
 
 @lru_cache(maxsize=2)
-def _pool(process: int, helpers: int, torch_threads: int) -> ThreadPoolExecutor:
+def _helpers_of(process: int, count: int, torch_threads: int) -> Helpers:
     """The helpers of a process, which one that it has forked has not. Each asks once how many threads torch has: else
     torch would take all cores for what it does there."""
-    return ThreadPoolExecutor(helpers, "seqkit", initializer=torch.get_num_threads)
+    return Helpers(count, torch.get_num_threads)
