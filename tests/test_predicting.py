@@ -127,7 +127,7 @@ def test_an_error_of_a_batch_is_raised_whoever_answers_it(monkeypatch: pytest.Mo
         both.wait()
         if threading.current_thread() is not caller:
             raise DataError("no answer")
-        return [Prediction("")]
+        return [Prediction("", "")]
 
     monkeypatch.setattr(PIPELINE, "predict", failing)
     with pytest.raises(DataError, match="no answer"):
