@@ -130,10 +130,8 @@ def main() -> None:
     settings = json.loads(options.settings.read_text(encoding="utf-8"))
     training = {**settings["training"], "epochs": FOREVER, "patience": 0}
     inside = Stopwatch()
-    for kind in OPTIMIZERS:
-        kind(
-            [torch.zeros(1)], lr=1.0
-        )  # the first one wraps what every `step` does besides around it
+    for kind in OPTIMIZERS:  # the first of a kind wraps its `step` in what torch does around it
+        kind([torch.zeros(1)], lr=1.0)
     for owner, name in PARTS:
         inside.watch(owner, name)
     if options.without_features:

@@ -23,6 +23,7 @@ from seqkit.nn.compiled import (
     lstm_backward,
     lstm_forward,
 )
+from seqkit.nn.machine_code import arrays
 from seqkit.nn.trace import Entering, Kernel, Trace, Walk, Weights
 from seqkit.nn.workers import shared
 
@@ -47,13 +48,11 @@ def gru_step_from(sums: Tensor, before: State, w_hh: Tensor, b_hh: Tensor) -> St
 
 def _take(walk: Callable[..., None], trace: Trace, depth: int, *given: Any) -> None:
     """Takes a walk over tensors and what else it is given; `depth` numbers enter each sum of its products."""
-    arrays = [part.detach().numpy() if isinstance(part, Tensor) else part for part in given]
+    taken = [part.detach().numpy() if isinstance(part, Tensor) else part for part in given]
     dirs, _, width = trace.gates.shape
     places, total = trace.ragged.places, len(trace.ragged.previous)
     parts = dirs * -(-trace.batch // BLOCK)
-    shared(
-        lambda begin, end: walk(begin, end, places, *arrays), parts, depth * dirs * total * width
-    )
+    shared(lambda begin, end: walk(begin, end, places, *taken), parts, depth * dirs * total * width)
 
 
 def _there(
@@ -61,20 +60,14 @@ def _there(
 ) -> None:
     """Takes the walk forwards."""
     w_x, w = weights
-    rows, bias, known, which = _arrays(
-        (entering.rows, entering.bias, entering.known, entering.which)
-    )
+    rows, bias, known, which = arrays(entering.rows, entering.bias, entering.known, entering.which)
     depth = entering.rows.size(2) + trace.states.size(2)
     _take(walk, trace, depth, (rows, w_x, bias, known, which), w, *given)
 
 
 def _back(walk: Callable[..., None], trace: Trace, w_hh: Weights, *given: Any) -> None:
     """Takes the walk backwards."""
-    _take(walk, trace, w_hh[0].size(1), tiles.panels(_arrays(w_hh)), *given)
-
-
-def _arrays(weights: Weights) -> list[Any]:
-    return [weight.detach().numpy() for weight in weights]
+    _take(walk, trace, w_hh[0].size(1), tiles.panels(arrays(*w_hh)), *given)
 
 
 def _elman_forward(
@@ -120,7 +113,7 @@ def _gru_backward(
 
 
 def _inputs(grads: Tensor, weights: Weights) -> Tensor:
-    return torch.from_numpy(tiles.product(grads.detach().numpy(), _arrays(weights)))
+    return torch.from_numpy(tiles.product(arrays(grads)[0], arrays(*weights)))
 
 
 def _weights(
@@ -128,7 +121,7 @@ def _weights(
 ) -> tuple[Tensor, ...]:
     before = trace.before(trace.states)
     given = (inputs, entering), (before, recurrent)
-    products, sums = zip(*(tiles.outer_products(*_arrays(pair)) for pair in given), strict=True)
+    products, sums = zip(*(tiles.outer_products(*arrays(*pair)) for pair in given), strict=True)
     return tuple(map(torch.from_numpy, (*products, *sums)))
 
 
@@ -144,7 +137,7 @@ def _in_panels(mode: str) -> Walk:
     """The way there by weights as they are now."""
 
     def forward(trace: Trace, entering: Entering, w_hh: Weights, b_hh: Tensor) -> None:
-        kinds = (_arrays(entering.weight), _arrays(w_hh))
+        kinds = (arrays(*entering.weight), arrays(*w_hh))
         w_x, w = (tiles.panels([weight.T for weight in kind]) for kind in kinds)
         _FORWARD[mode](trace, entering, (w_x, w), b_hh)
 

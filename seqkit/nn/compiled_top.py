@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from seqkit.nn.machine_code import compiled
+from seqkit.nn.machine_code import arrays, compiled
 from seqkit.nn.workers import shared
 
 BLOCK = 64
@@ -48,6 +48,6 @@ def highest(values: Tensor, count: int) -> tuple[Tensor, Tensor]:
     rows, size = values.shape
     best = values.new_empty(rows, count)
     places = torch.empty(rows, count, dtype=torch.int64)
-    arrays = [part.detach().numpy() for part in (values.contiguous(), best, places)]
-    shared(lambda begin, end: fill_highest(begin, end, *arrays), rows, 4 * rows * size)
+    given = arrays(values, best, places)
+    shared(lambda begin, end: fill_highest(begin, end, *given), rows, 4 * rows * size)
     return best, places
