@@ -18,8 +18,9 @@ class Dropout(nn.Dropout, MayCompile):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """float of any shape."""
-        drawn = self.training and 0 < self.p < 1
-        if not (drawn and self.compiles and compiles_for(inputs) and has_numba()):
+        if not self.training or self.p == 0:
+            return inputs
+        if self.p == 1 or not (self.compiles and compiles_for(inputs) and has_numba()):
             return super().forward(inputs)
         from seqkit.nn import compiled_dropout  # numba takes a while
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import torch
 from torch import Tensor, nn
@@ -22,16 +23,19 @@ class Encoded:
     Attributes:
         memory: An output for each step, float [batch, len, memory_size], 0 at padding; its width may be 0 if nobody
             needs it.
-        mask: True at real steps, bool [batch, len].
         state: Final state, top layer last, each float [num_layers, batch, state_size]; both directions side by
             side in the last axis. A transformer's is the mean of its outputs.
         lengths: Real steps of each row, int64 [batch].
     """
 
     memory: Tensor
-    mask: Tensor
     state: State
     lengths: Tensor
+
+    @cached_property
+    def mask(self) -> Tensor:
+        """True at real steps, bool [batch, len], on the device of the memory."""
+        return lengths_to_mask(self.lengths.to(self.memory.device), self.memory.size(1))
 
     def float(self) -> Encoded:
         """The same in single precision."""
@@ -107,12 +111,11 @@ class Encoder(nn.Module):
             known: See `Recurrent`.
         """
         inputs = self.dropout(inputs)
-        mask = lengths_to_mask(lengths.to(inputs.device), inputs.size(1))
         if isinstance(self.layers, TransformerEncoder):
             memory, mean = self.layers(inputs, lengths)
-            return Encoded(memory, mask, (mean.unsqueeze(0),), lengths)
+            return Encoded(memory, (mean.unsqueeze(0),), lengths)
         memory, final = self.layers(inputs, lengths, state, need_outputs=need_memory, known=known)
-        return Encoded(memory, mask, tuple(self._join_directions(part) for part in final), lengths)
+        return Encoded(memory, tuple(self._join_directions(part) for part in final), lengths)
 
     def takes_known(self, vectors: Tensor) -> bool:
         """See `Recurrent.takes_known`; False of a transformer."""

@@ -53,9 +53,9 @@ class Pooling(nn.Module):
 
     def _pooled(self, part: str, encoded: Encoded, weights: Tensor | None) -> Tensor:
         """float [batch, size]."""
-        memory, mask = encoded.memory, encoded.mask
         if part == "last":
             return encoded.state[0][-1]
+        memory, mask = encoded.memory, encoded.mask
         if part == "max":
             lowest = torch.finfo(memory.dtype).min
             return memory.masked_fill(~mask.unsqueeze(-1), lowest).amax(dim=1)

@@ -322,9 +322,9 @@ class Recurrent(nn.RNNBase):
             # cuDNN would compute in float16, also where bfloat16 is asked for.
             with exact(inputs.device):
                 return self._run(inputs.to(dtype), lengths, state, need_outputs)
-        if lengths is not None and bool((lengths == inputs.size(1)).all()):
-            lengths = None
         batch, max_len, _ = inputs.shape
+        if lengths is not None and not (batch and int(lengths.min()) < max_len):
+            lengths = None
         if torch.is_grad_enabled():
             known = None
         kernel = self._kernel_for(inputs, lengths, state, known)
@@ -365,7 +365,7 @@ class Recurrent(nn.RNNBase):
                 kernel = fastest_kernel(self.cell.name, inputs, lengths, state)
         elif kernel == "padded" and not starts_from_zero(state):
             return "torch"
-        weight = next(self.parameters())
+        weight: Any = self._flat_weights[0]
         return "own" if kernel == "compiled" and not compiles_for(weight) else kernel
 
     def _by_layer(
@@ -391,7 +391,8 @@ class Recurrent(nn.RNNBase):
         directions = []
         for suffix in ("", "_reverse")[: self.num_directions]:
             weights = [getattr(self, f"{name}_l{layer}{suffix}") for name in _WEIGHTS]
-            weights[1] = nn.functional.dropout(weights[1], self.weight_dropout, self.training)
+            if self.weight_dropout:
+                weights[1] = nn.functional.dropout(weights[1], self.weight_dropout, self.training)
             directions.append(weights)
         return directions
 

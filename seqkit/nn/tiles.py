@@ -30,6 +30,9 @@ ROWS = 4
 TOGETHER = 16
 """Rows that go through all panels together: they stay in the nearest cache."""
 
+NARROW = 8
+"""Columns of a product up to which each number is a sum of its own: a tile would be padding for the most part."""
+
 COPY = 40
 """Multiplications that take as long as to copy a number to its panel, roughly."""
 
@@ -228,6 +231,23 @@ def _fill_product(begin: int, end: int, x: Any, packed: Any, start: Any, result:
 
 
 @compiled
+def _fill_narrow_product(
+    begin: int, end: int, x: Any, turned: Any, start: Any, result: Any
+) -> None:  # fmt: skip
+    """The same for a few columns, by weights turned [dirs, to, from]."""
+    each = -(-x.shape[1] // TOGETHER)
+    for part in range(begin, end):
+        d, first = part // each, part % each * TOGETHER
+        for row in range(first, min(first + TOGETHER, x.shape[1])):
+            given, into = x[d, row], result[d, row]
+            for column in range(len(into)):
+                weights, total = turned[d, column], start[d, column]
+                for place in range(len(given)):
+                    total += given[place] * weights[place]
+                into[column] = total
+
+
+@compiled
 def _fill_outer_products(begin: int, end: int, x: Any, y: Any, result: Any, total: Any) -> None:
     """Parts of the outer products, and of the sums of `y`: rows of the result as wide as a panel of `y`, one direction
     after the other.
@@ -277,16 +297,24 @@ def _add_rows_up(rows: Any, first: int, last: int, begin: int, total: Any) -> No
     add(sums, total[begin:end])
 
 
+def _turned(weights: Sequence[Any]) -> Any:
+    """Weights of each direction [from, to] as [dirs, to, from], whole in memory."""
+    return np.array([weight.T for weight in weights], order="C")
+
+
 def product(x: Any, weights: Sequence[Any], start: Any = None) -> Any:
     """x [dirs, total, from] times weights of each direction [from, to], [dirs, total, to]; to which `start` [dirs, to]
     is added."""
     dirs, total, size = x.shape
     result = room((dirs, total, weights[0].shape[1]), x.dtype)
-    packed = panels(weights)
     if start is None:
         start = np.zeros((dirs, result.shape[2]), x.dtype)
+    fill, ready = _fill_product, panels
+    if result.shape[2] <= NARROW:
+        fill, ready = _fill_narrow_product, _turned
+    packed = ready(weights)
     shared(
-        lambda begin, end: _fill_product(begin, end, x, packed, start, result),
+        lambda begin, end: fill(begin, end, x, packed, start, result),
         dirs * -(-total // TOGETHER), result.size * size,
     )  # fmt: skip
     return result

@@ -144,7 +144,7 @@ def _gru_backward(
     candidate = (1 - z).mul_(_tanh_slope(n))
     torch.mul(candidate, r, out=to_n)
     torch.addcmul(r, r, r, value=-1, out=to_r).mul_(trace.extra).mul_(candidate)
-    torch.addcmul(z, z, z, value=-1, out=to_z).mul_(trace.before(trace.states).sub_(n))
+    torch.addcmul(z, z, z, value=-1, out=to_z).mul_(trace.before(trace.states) - n)
     by_gate = grads.view(*grads.shape[:2], 3, hidden)
     states = trace.with_start(outer)
     views = _backwards(

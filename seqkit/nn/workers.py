@@ -51,8 +51,8 @@ def shared(work: Callable[[int, int], object], parts: int, multiplications: int)
         parts: How many there are; the longest ones come first.
         multiplications: Of all of them, roughly.
     """
-    helpers = _helpers(parts)
-    if not helpers or multiplications < ENOUGH:
+    helpers = _helpers(parts) if multiplications >= ENOUGH else 0
+    if not helpers:
         work(0, parts)
         return
     _have_taken(lambda span: work(*span), _spans(parts, helpers + 1), helpers, workers() - 1)

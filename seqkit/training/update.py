@@ -128,6 +128,10 @@ class Updater:
         self.optimizer = (
             accelerator.prepare_optimizer(optimizer) if accelerator.scaler else optimizer
         )
+        # Accelerate's, too, divides the loss by 1, which a small network's step would notice.
+        self._go_back: Callable[[Tensor], None] = (
+            accelerator.backward if accelerator.scaler else Tensor.backward
+        )
         self.schedule = build_schedule(config, self.optimizer, steps)
         self.average = MovingAverage(pipeline.model, config.ema) if config.ema else None
         self.adversary = (
@@ -232,11 +236,11 @@ class Updater:
             with self._mixed():
                 loss, count = self.network(batch)
             scale = scale or max(1, int(count))
-            self.accelerator.backward(loss / scale)
+            self._go_back(loss / scale)
             if self.adversary:
                 with self.adversary.attacking(), self._mixed():
                     attacked, _ = self.network(batch)
-                self.accelerator.backward(attacked / scale)
+                self._go_back(attacked / scale)
         except (RuntimeError, MemoryError) as error:
             if _is_out_of_memory(error):
                 raise _NoRoomError(items) from None

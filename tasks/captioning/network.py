@@ -66,6 +66,5 @@ class PictureEncoder(nn.Module):
             features = self.backbone(seen.pictures)
         memory = self.norm(self.projection(self.dropout(features)))  # [batch, positions, hidden]
         batch, positions, _ = memory.shape
-        mask = torch.ones(batch, positions, dtype=torch.bool, device=memory.device)
         lengths = torch.full((batch,), positions)
-        return Encoded(memory, mask, (memory.mean(dim=1).unsqueeze(0),), lengths)
+        return Encoded(memory, (memory.mean(dim=1).unsqueeze(0),), lengths)

@@ -50,7 +50,7 @@ def encoded(core: str, spare: int = 0, filler: float = 0.0) -> Encoded:
     memory = torch.nn.functional.pad(memory, (0, 0, 0, spare))
     mask = lengths_to_mask(LENGTHS, memory.size(1))
     memory = torch.where(mask.unsqueeze(-1), memory, filler)
-    return Encoded(memory, mask, states if core == "lstm" else states[:1], LENGTHS)
+    return Encoded(memory, states if core == "lstm" else states[:1], LENGTHS)
 
 
 def all_at_once(model: Decoder, source: Encoded) -> Tensor:

@@ -137,9 +137,7 @@ def test_a_decoder_keeps_what_tokens_bring(
     ).eval()  # fmt: skip
     rows = MANY_ROWS
     states = tuple(torch.randn(1, rows, 10) for _ in range(2 if cell == "lstm" else 1))
-    source = Encoded(
-        torch.randn(rows, 3, 10), torch.ones(rows, 3, dtype=torch.bool), states, torch.full((rows,), 3)
-    )  # fmt: skip
+    source = Encoded(torch.randn(rows, 3, 10), states, torch.full((rows,), 3))
     tokens = torch.randint(VOCAB, (2, rows))
 
     def two_steps() -> tuple[Tensor, bool]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -25,7 +27,7 @@ def encoded(seed: int = 0, lengths: list[int] = LENGTHS, spare: int = 2) -> Enco
     mask = lengths_to_mask(torch.tensor(lengths), width)
     memory = torch.randn(len(lengths), width, SIZE, generator=generator).double()
     state = torch.randn(2, len(lengths), SIZE, generator=generator).double()
-    return Encoded(memory * mask.unsqueeze(-1), mask, (state,), torch.tensor(lengths))
+    return Encoded(memory * mask.unsqueeze(-1), (state,), torch.tensor(lengths))
 
 
 def reference(pooling: Pooling, source: Encoded, row: int) -> Tensor:
@@ -82,8 +84,7 @@ def test_attention_weights_sum_to_1_over_the_real_steps() -> None:
 
 def test_a_maximum_below_0_is_not_hidden_by_the_padding() -> None:
     source = encoded()
-    below = Encoded(-source.memory.abs() - source.mask.unsqueeze(-1).double(), source.mask,
-                    source.state, source.lengths)  # fmt: skip
+    below = replace(source, memory=-source.memory.abs() - source.mask.unsqueeze(-1).double())
     pooled, _ = Pooling("max", SIZE)(below)
     assert (pooled < 0).all()
 

@@ -43,8 +43,8 @@ def decoder() -> RecurrentDecoder:
 def steps_of(decoder: RecurrentDecoder, dtype: torch.dtype = torch.float32) -> list[Tensor]:
     """Logits of two steps over 20 sentences, and the state after them."""
     torch.manual_seed(1)
-    memory, mask = torch.randn(20, 6, 48), torch.ones(20, 6, dtype=torch.bool)
-    encoded = Encoded(memory.to(dtype), mask, (memory[:, 0][None].to(dtype),), mask.sum(dim=1))
+    memory, lengths = torch.randn(20, 6, 48), torch.full((20,), 6)
+    encoded = Encoded(memory.to(dtype), (memory[:, 0][None].to(dtype),), lengths)
     with torch.inference_mode():
         first, state, _ = decoder.step(torch.arange(20), decoder.start(encoded))
         second, state, _ = decoder.step(torch.arange(20, 40), state)
