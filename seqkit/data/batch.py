@@ -67,11 +67,14 @@ def pad_alike(
 ) -> tuple[list[Tensor], Tensor]:
     """(values of each, their lengths) of several batches whose sequences have the same lengths, see `pad_joined`."""
     sizes = np.asarray(lengths, dtype=np.int64)
-    real = np.arange(max(1, int(sizes.max()))) < sizes[:, None]  # [batch, len]
+    shape = len(sizes), max(1, int(sizes.max()))
+    real = np.arange(shape[1]) < sizes[:, None] if sizes.min() < shape[1] else None
 
     def padded(flat: np.ndarray) -> Tensor:
         kind = np.float32 if flat.size and flat.dtype.kind == "f" else np.int64
-        values = np.full(real.shape, pad_idx, kind)
+        if real is None:  # there is nothing to pad
+            return torch.from_numpy(flat.reshape(shape).astype(kind))
+        values = np.full(shape, pad_idx, kind)
         values[real] = flat
         return torch.from_numpy(values)
 

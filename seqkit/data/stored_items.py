@@ -48,9 +48,10 @@ class StoredItems(Sequence[ItemT], Generic[ItemT]):
     def __getitem__(self, index: int | slice) -> ItemT | list[ItemT]:
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(len(self)))]
-        index = range(len(self))[index]
-        start = int(self._ends[index - 1]) if index else 0
-        return self._unpack(self.values[start : int(self._ends[index])])
+        if index < 0:
+            index = range(len(self))[index]
+        start = self._ends[index - 1] if index else 0
+        return self._unpack(self.values[start : self._ends[index]])
 
 
 def encoded(

@@ -73,23 +73,19 @@ class _Layer(torch.autograd.Function):
         start, (w_ih, w_hh, *biases) = _by_kind(given, kernel)
         dirs, hidden = len(w_hh), w_hh[0].size(1)
         b_ih, b_hh = map(stack, biases)
-        total = len(ragged.previous)
         bias = entering_bias(mode, b_ih, b_hh)
         entering = _entering(ragged, inputs, w_ih, bias, known)
-        states, *cells = (_with_room(part, ragged) for part in start)
-        kept = 0 if kernel.forgets and not learning else total
-        gates = inputs.new_empty(dirs, kept, bias.size(1))
-        size = 0 if mode.startswith("RNN") else hidden
-        extra = inputs.new_empty(dirs, kept, size)
-        trace = Trace(ragged, states, cells[0] if cells else states[:0], gates, extra)
+        trace = begin(mode, ragged, start, bias.size(1), keeps=learning or not kernel.forgets)
         kernel.forward(trace, entering, w_hh, b_hh)
-        ctx.save_for_backward(entering.rows, states, trace.cells, gates, extra, *w_ih, *w_hh)
+        traced = (trace.states, trace.cells, trace.gates, trace.extra)
+        ctx.save_for_backward(entering.rows, *traced, *w_ih, *w_hh)
         ctx.kernel, ctx.ragged, ctx.need_outputs = kernel, ragged, need_outputs
         ctx.shape = inputs.shape
         outputs = inputs.new_empty(*inputs.shape[:2], dirs * hidden if need_outputs else 0)
         if need_outputs:
-            kernel.spread(ragged, states, outputs)
-        return outputs, *(part.index_select(1, ragged.last) for part in (states, *cells))
+            kernel.spread(ragged, trace.states, outputs)
+        ways = (trace.states, trace.cells)[: kernel.num_states]
+        return outputs, *(way.index_select(1, ragged.last) for way in ways)
 
     @staticmethod
     @once_differentiable
@@ -118,6 +114,24 @@ class _Layer(torch.autograd.Function):
         return None, None, None, None, None, None, g_inputs, *starts, *weights
 
 
+def begin(mode: str, ragged: Ragged, start: Views, width: int, *, keeps: bool = True) -> Trace:
+    """A layer's way through time before its first step.
+
+    Args:
+        mode: `RNN_TANH`, `RNN_RELU`, `LSTM` or `GRU`.
+        ragged: The layout.
+        start: Hidden (and cell) state, each float [dirs, batch, hidden].
+        width: gates * hidden.
+        keeps: Whether there is room for what the way back needs.
+    """
+    states, *cells = (_with_room(part, ragged) for part in start)
+    dirs, _, hidden = states.shape
+    kept = len(ragged.previous) if keeps else 0
+    gates = states.new_empty(dirs, kept, width)
+    extra = states.new_empty(dirs, kept, 0 if mode.startswith("RNN") else hidden)
+    return Trace(ragged, states, cells[0] if cells else states[:0], gates, extra)
+
+
 def entering_bias(mode: str, b_ih: Tensor, b_hh: Tensor) -> Tensor:
     """What is added to an input's products: both biases, but for a GRU, whose candidate scales its recurrent part with
     the bias."""
@@ -131,8 +145,7 @@ def _entering(
     dirs, total = len(weight), len(ragged.previous)
     if known is None:
         rows = ragged.gather(inputs, inputs.new_empty(dirs, total, inputs.size(2)))
-        nothing, nowhere = bias.new_empty(0, 0, 0), ragged.order.new_empty(0, 0)
-        return Entering(rows, weight, bias, nothing, nowhere)
+        return Entering.of_rows(rows, weight, bias)
     which = ragged.gather(known.rows.unsqueeze(2), known.rows.new_empty(dirs, total, 1))
     narrow = [part[:, :0] for part in weight]
     return Entering(inputs.new_empty(dirs, total, 0), narrow, bias, known.sums, which.squeeze(2))

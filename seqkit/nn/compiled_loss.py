@@ -63,7 +63,7 @@ def _highest(values: Any) -> Any:
 
 
 @inlined
-def _become_errors(scores: Any, target: int, smoothing: Any) -> Any:
+def become_errors(scores: Any, target: int, smoothing: Any) -> Any:
     """Logits become the differences of probabilities and what is wanted; returns the loss of the step."""
     real = scores.dtype.type
     total, mean, low = real(0), real(0), smoothing / real(len(scores))
@@ -98,7 +98,7 @@ def fill_steps(
         fill_rows(bias, mine)
         add_product(features[first:last], to_logits, mine)
         for row in range(last - first):
-            losses[first + row] = _become_errors(mine[row], targets[first + row], smoothing)
+            losses[first + row] = become_errors(mine[row], targets[first + row], smoothing)
         clear_rows(into)
         add_product(mine, to_features, into)
 

@@ -62,6 +62,12 @@ class TokenEmbedding(nn.Module):
             self.table = nn.Embedding(vocab_size, emb_size, padding_idx=pad_idx)
             initialise_embedding(self.table.weight, init, pad_idx)
 
+    @property
+    def only_looks_up(self) -> bool:
+        """Whether words get rows of the table as they are."""
+        dropped = self.training and self.dropout
+        return self.table is not None and self.vector_scale == 1.0 and not dropped
+
     def forward(self, ids: Tensor) -> Tensor:
         """float [..., output_size] for int64 ids [...]."""
         if self.table is not None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import Tensor, nn
 
+from seqkit.nn.at_once import goes_at_once, loss_at_once
 from seqkit.nn.cells import State
 from seqkit.nn.crf import CRF
 from seqkit.nn.decoder import Decoder
@@ -89,6 +91,27 @@ class Classifier(nn.Module):
         )
         pooled, weights = self.pooling(encoded)
         return self.head(self.dropout(pooled)), weights
+
+    def loss(self, batch: Batch, labels: Tensor) -> Tensor:
+        """Negative log-likelihood of the labels int64 [batch], summed over the batch, in nats."""
+        if goes_at_once(self, batch):
+            return loss_at_once(self, batch, labels)
+        logits, _ = self(batch)
+        return nn.functional.nll_loss(label_log_probs(logits), labels, reduction="sum")
+
+
+def label_log_probs(logits: Tensor) -> Tensor:
+    """Log-probabilities of labels, float [batch, labels], from their logits.
+
+    Two labels may have a single logit, the log-odds of the second.
+
+    >>> label_log_probs(torch.zeros(1, 1)).exp()
+    tensor([[0.5000, 0.5000]])
+    """
+    if logits.size(-1) == 1:
+        both = torch.cat([-logits, logits], dim=-1)
+        return nn.functional.logsigmoid(both.float())
+    return logits.float().log_softmax(dim=-1)
 
 
 class Tagger(nn.Module):

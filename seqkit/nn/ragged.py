@@ -14,6 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from seqkit.errors import ShapeError
+
 
 @dataclass(frozen=True)
 class Ragged:
@@ -99,6 +101,18 @@ class Ragged:
         )
         indices = (torch.from_numpy(place.astype(np.int64)) for place in (order, back, *places))
         return cls(sizes.tolist(), *indices)
+
+
+def layout_of(lengths: Tensor, max_len: int) -> Ragged:
+    """The layout for lengths int64 [batch] on the CPU, at least one.
+
+    Raises:
+        ShapeError: if they are not 0 to max_len.
+    """
+    shortest, longest = int(lengths.min()), int(lengths.max())
+    if shortest < 0 or longest > max_len:
+        raise ShapeError(f"lengths must be 0 to {max_len}, got {shortest} to {longest}.")
+    return rectangle(len(lengths), max_len) if shortest == max_len else Ragged.of(lengths, max_len)
 
 
 @lru_cache(maxsize=16)

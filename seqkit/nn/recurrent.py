@@ -135,6 +135,18 @@ class Recurrent(nn.RNNBase):
         """Whether what is computed now is in whole numbers."""
         return bool(self._whole) and not torch.is_grad_enabled()
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether machine code takes it where it learns, and it is one layer with nothing between its steps."""
+        dropped = self.training and self.weight_dropout
+        watched = self.tbptt_steps or self.observer is not None
+        small = self.kernel == "auto" and self.hidden_size <= COMPILED_UP_TO
+        return (
+            self.num_layers == 1
+            and not (dropped or watched)
+            and (small or self.kernel == "compiled")
+        )
+
     def forward(
         self,
         inputs: Tensor,
@@ -396,6 +408,10 @@ class Recurrent(nn.RNNBase):
             directions.append(weights)
         return directions
 
+    def weights_by_kind(self, layer: int) -> list[tuple[Tensor, ...]]:
+        """`weight_ih`, `weight_hh`, `bias_ih` and `bias_hh` of a layer, each of every direction."""
+        return list(zip(*self._weights_of(layer), strict=True))
+
     def _run_own(
         self,
         kernel: str,
@@ -407,7 +423,7 @@ class Recurrent(nn.RNNBase):
         state: State,
     ) -> tuple[Tensor, State]:
         """A layer by `bptt.py`; `state` is that layer's, [num_directions, batch, hidden_size]."""
-        weights = list(zip(*self._weights_of(layer), strict=True))
+        weights = self.weights_by_kind(layer)
         walker = kernel_of(kernel, self.mode)
         if self.answers_whole:
             walker = self._whole[layer].kernel

@@ -87,6 +87,13 @@ class Entering:
     known: Tensor
     which: Tensor
 
+    @classmethod
+    def of_rows(cls, rows: Tensor, weight: Weights, bias: Tensor) -> Entering:
+        """What enters by inputs of which nothing is known."""
+        return cls(
+            rows, weight, bias, bias.new_empty(0, 0, 0), bias.new_empty(0, 0, dtype=torch.int64)
+        )
+
 
 class KnownInputs(NamedTuple):
     """Inputs that come again and again, for answers.

@@ -23,6 +23,7 @@ from seqkit.files import read_names
 from seqkit.metrics.bootstrap import Tallies
 from seqkit.metrics.classification import classification_scores
 from seqkit.nn import Classifier, Encoder, Pooling, TokenEmbedding
+from seqkit.nn.models import label_log_probs
 from seqkit.pipeline import Judgement, Pipeline, Scores
 from seqkit.prediction import Alternative, Prediction
 from seqkit.report import Grid, Part, Table, Tokens
@@ -122,9 +123,7 @@ class SentimentPipeline(Pipeline[Review, Item, TextBatch]):
         )
 
     def loss(self, batch: TextBatch) -> tuple[Tensor, Tensor]:
-        log_probs, _ = self._log_probs(batch)
-        loss = torch.nn.functional.nll_loss(log_probs, batch.labels, reduction="sum")
-        return loss, torch.tensor(len(batch.labels))
+        return self.model.loss(batch.text, batch.labels), torch.tensor(len(batch.labels))
 
     def predict(self, items: Sequence[Item], batch: TextBatch) -> list[Prediction]:
         log_probs, weights = self._log_probs(batch)
@@ -234,10 +233,7 @@ class SentimentPipeline(Pipeline[Review, Item, TextBatch]):
     def _log_probs(self, batch: TextBatch) -> tuple[Tensor, Tensor | None]:
         """(log-probabilities [batch, labels]; attention weights or None)."""
         logits, weights = self.model(batch.text)
-        if self.config.model.head == "sigmoid":
-            both = torch.cat([-logits, logits], dim=-1)
-            return torch.nn.functional.logsigmoid(both.float()), weights
-        return logits.float().log_softmax(dim=-1), weights
+        return label_log_probs(logits), weights
 
     def _log_odds(self, batch: TextBatch, label: int) -> Tensor:
         """Log-odds of a label against all others, float [batch]; unlike its probability, they never level off."""

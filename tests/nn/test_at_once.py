@@ -1,0 +1,157 @@
+"""A plain classifier's loss and gradients at once are those that autograd finds; others are left to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from seqkit.data.batch import Batch, pad
+from seqkit.errors import ShapeError
+from seqkit.nn import CELLS, Classifier, Encoder, Pooling, TokenEmbedding, workers
+from seqkit.nn.at_once import goes_at_once
+from seqkit.nn.kernels import has_numba
+
+needs_numba = pytest.mark.skipif(not has_numba(), reason="the extra `compiled` is not installed")
+
+VOCAB = 12
+FULL, MIXED = [5] * 20, [3, 1, 5, 5, 2, 4, 1, 5, 3, 2] * 2
+
+
+def classifier(
+    cell: str = "gru", outputs: int = 3, *, pooling: str = "last", dropout: float = 0.0,
+    head_dropout: float = 0.0, words: dict[str, Any] | None = None, **encoder: Any,
+) -> Classifier:  # fmt: skip
+    torch.manual_seed(4)
+    embedding = TokenEmbedding("learned", VOCAB, 7, **(words or {}))
+    encoder.setdefault("bidirectional", False)
+    reads = Encoder(cell, embedding.output_size, 18, dropout=dropout, **encoder)
+    model = Classifier(embedding, reads, Pooling(pooling, reads.output_size), outputs, head_dropout)
+    return model.double()
+
+
+def batch_of(lengths: list[int]) -> Batch:
+    drawn = torch.Generator().manual_seed(2)
+    return pad([torch.randint(VOCAB, (n,), generator=drawn).tolist() for n in lengths])
+
+
+def labels_of(outputs: int, rows: int = 20) -> Tensor:
+    return torch.arange(rows) % max(2, outputs)
+
+
+def grads_of(loss: Tensor, model: nn.Module) -> list[Tensor | None]:
+    """Of a mean, as a step of training has it."""
+    return list(torch.autograd.grad(loss / 20, list(model.parameters()), allow_unused=True))
+
+
+@needs_numba
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize("lengths", [FULL, MIXED])
+@pytest.mark.parametrize("outputs", [1, 3])
+def test_loss_and_gradients_are_those_of_autograd(
+    cell: str, bidirectional: bool, lengths: list[int], outputs: int
+) -> None:
+    model = classifier(cell, outputs, bidirectional=bidirectional)
+    batch, labels = batch_of(lengths), labels_of(outputs)
+    assert goes_at_once(model, batch)
+    found = model.loss(batch, labels)
+    logits, _ = model(batch)
+    if outputs == 1:
+        logits = torch.cat([torch.zeros_like(logits), logits], dim=1)
+    wanted = nn.functional.cross_entropy(logits, labels, reduction="sum")
+    torch.testing.assert_close(found, wanted)
+    torch.testing.assert_close(grads_of(found, model), grads_of(wanted, model))
+
+
+@needs_numba
+def test_padding_and_what_is_frozen_do_not_learn() -> None:
+    model = classifier()
+    assert model.embedding.table is not None
+    of_table = grads_of(model.loss(batch_of(MIXED), labels_of(3)), model)[0]
+    assert of_table is not None and not of_table[0].any() and of_table[1:].any()
+    model.embedding.table.weight.requires_grad_(False)
+    model.loss(batch_of(MIXED), labels_of(3)).backward()
+    assert model.embedding.table.weight.grad is None
+    assert model.head.weight.grad is not None
+
+
+@needs_numba
+def test_gradients_are_the_same_with_any_number_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "ENOUGH", 0)
+    found = []
+    for threads in (1, 2, 5):
+        workers.set_workers(threads)
+        model = classifier(bidirectional=True).float()
+        loss = model.loss(batch_of(MIXED), labels_of(3))
+        found.append([loss, *grads_of(loss, model)])
+    for other in found[1:]:
+        assert all(torch.equal(a, b) for a, b in zip(found[0], other, strict=True))
+
+
+def hooked() -> Classifier:
+    model = classifier()
+    model.embedding.register_forward_hook(lambda *_: None)
+    return model
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: classifier(pooling="attention"),
+        lambda: classifier(pooling="max_mean"),
+        lambda: classifier("transformer", num_heads=2),
+        lambda: classifier(num_layers=2),
+        lambda: classifier(tbptt_steps=2),
+        lambda: classifier(dropout=0.5),
+        lambda: classifier(dropout=0.5, locked=True),
+        lambda: classifier(head_dropout=0.5),
+        lambda: classifier(weight_dropout=0.5),
+        lambda: classifier(words={"dropout": 0.5}),
+        lambda: classifier(words={"scaled": True}),
+        hooked,
+    ],
+)
+def test_what_is_not_plain_is_left_to_autograd(make: Callable[[], Classifier]) -> None:
+    model = make()
+    assert not goes_at_once(model, batch_of(MIXED))
+    assert torch.isfinite(model.loss(batch_of(MIXED), labels_of(3)))
+
+
+@needs_numba
+def test_dropout_acts_in_training_only() -> None:
+    model = classifier(dropout=0.5, head_dropout=0.5, weight_dropout=0.5, words={"dropout": 0.5})
+    assert goes_at_once(model.eval(), batch_of(MIXED))
+
+
+@needs_numba
+def test_a_kernel_that_is_asked_for_and_fewer_bits_are_respected() -> None:
+    model, batch = classifier(), batch_of(MIXED)
+    with torch.autocast("cpu"):
+        assert not goes_at_once(model, batch)
+    with torch.no_grad():
+        assert not goes_at_once(model, batch)
+    model.encoder.layers.kernel = "own"
+    assert not goes_at_once(model, batch)
+
+
+@needs_numba
+def test_what_is_no_number_stays_so() -> None:
+    model = classifier()
+    with torch.no_grad():
+        model.head.bias[0] = torch.nan
+    assert torch.isnan(model.loss(batch_of(FULL), labels_of(3)))
+
+
+@needs_numba
+def test_words_labels_and_lengths_that_are_not_there_are_refused() -> None:
+    model, batch = classifier(), batch_of(FULL)
+    with pytest.raises(IndexError, match="label"):
+        model.loss(batch, labels_of(3) + 1)
+    with pytest.raises(IndexError, match="word"):
+        model.loss(Batch(batch.values + VOCAB, batch.lengths), labels_of(3))
+    with pytest.raises(ShapeError, match="lengths must be 0 to 5, got 5 to 6"):
+        model.loss(Batch(batch.values, batch.lengths + (torch.arange(20) == 1)), labels_of(3))
