@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate import Accelerator
 from talking import asked, tell
 from torch.optim import SGD, Adam, AdamW, NAdam
 
@@ -29,7 +28,7 @@ FOREVER = 10**6
 OPTIMIZERS = (SGD, Adam, NAdam, AdamW)
 PARTS = (
     (LossModule, "forward"),
-    (Accelerator, "backward"),
+    (torch.Tensor, "backward"),
     (Updater, "_clip"),
     *((kind, "step") for kind in OPTIMIZERS if "step" in vars(kind)),
 )

@@ -11,12 +11,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from seqkit.nn.bptt import begin, entering_bias
+from seqkit.nn.dropout import Dropout, LockedDropout
 from seqkit.nn.embedding import TokenEmbedding
+from seqkit.nn.encoder import Encoder
 from seqkit.nn.kernels import runs_compiled
+from seqkit.nn.pooling import Pooling
 from seqkit.nn.ragged import Ragged, layout_of
 from seqkit.nn.recurrent import Recurrent
 from seqkit.nn.trace import Entering, stack
@@ -27,20 +30,28 @@ if TYPE_CHECKING:
     from seqkit.nn.models import Classifier
 
 
+PARTS = (TokenEmbedding, Encoder, Dropout, LockedDropout, Recurrent, Pooling, nn.Linear)
+"""What a plain classifier is made of; what is derived from these may do something else."""
+
+
 def goes_at_once(model: Classifier, batch: Batch) -> bool:
     """Whether machine code takes a classifier's loss and its gradients at once: it is plain, and learns."""
     learns = torch.is_grad_enabled() and not torch.is_autocast_enabled("cpu")
     if not (learns and runs_compiled(model.head.weight) and batch.values.numel()):
         return False
     embedding, encoder, layers = model.embedding, model.encoder, model.encoder.layers
-    if not (isinstance(embedding, TokenEmbedding) and isinstance(layers, Recurrent)):
-        return False
-    if not (embedding.only_looks_up and layers.is_plain and model.pooling.parts == ["last"]):
-        return False
     parts = (embedding, encoder, encoder.dropout, layers, model.pooling, model.dropout, model.head)
-    heard = any(part._forward_hooks or part._forward_pre_hooks for part in parts)
+    if any(type(part) not in PARTS or _is_heard(part) for part in parts):
+        return False
+    assert isinstance(embedding, TokenEmbedding) and isinstance(layers, Recurrent)
     dropped = model.training and (encoder.dropout.p or model.dropout.p)
-    return not (heard or dropped)
+    plain = embedding.only_looks_up and layers.is_plain and model.pooling.parts == ["last"]
+    return plain and not dropped
+
+
+def _is_heard(part: nn.Module) -> bool:
+    """Whether somebody has hooked in, who would hear nothing."""
+    return bool(part._forward_hooks or part._forward_pre_hooks)
 
 
 def loss_at_once(model: Classifier, batch: Batch, labels: Tensor) -> Tensor:

@@ -60,12 +60,19 @@ def _turn(
     return loss
 
 
+COLUMNS = 16
+"""Numbers of a table's row that a thread adds to before it takes further ones."""
+
+
 @compiled
-def _add_rows(which: Any, rows: Any, factor: Any, pad_idx: int, table: Any) -> None:
-    """Adds rows times a factor to those of a table, but to that of padding."""
+def _add_rows(
+    begin: int, end: int, which: Any, rows: Any, factor: Any, pad_idx: int, table: Any
+) -> None:
+    """Adds parts of rows times a factor to those of a table, but to that of padding."""
+    first, last = begin * COLUMNS, min(end * COLUMNS, table.shape[1])
     for at in range(len(which)):
         if which[at] != pad_idx:
-            given, into = rows[at], table[which[at]]
+            given, into = rows[at, first:last], table[which[at], first:last]
             for place in range(len(into)):
                 into[place] += factor * given[place]
 
@@ -111,4 +118,8 @@ def add_rows(
     which, given, (scale,), into = arrays(
         words.flatten(), rows.flatten(0, 1), factor.view(1), table
     )
-    _add_rows(which, given, scale, -1 if pad_idx is None else pad_idx, into)
+    padding = -1 if pad_idx is None else pad_idx
+    shared(
+        lambda begin, end: _add_rows(begin, end, which, given, scale, padding, into),
+        -(-table.size(1) // COLUMNS), MOVE * rows.numel(),
+    )  # fmt: skip

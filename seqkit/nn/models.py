@@ -94,7 +94,7 @@ class Classifier(nn.Module):
 
     def loss(self, batch: Batch, labels: Tensor) -> Tensor:
         """Negative log-likelihood of the labels int64 [batch], summed over the batch, in nats."""
-        if goes_at_once(self, batch):
+        if type(self).forward is Classifier.forward and goes_at_once(self, batch):
             return loss_at_once(self, batch, labels)
         logits, _ = self(batch)
         return nn.functional.nll_loss(label_log_probs(logits), labels, reduction="sum")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +14,7 @@ from seqkit.data.batch import Batch, pad
 from seqkit.errors import ShapeError
 from seqkit.nn import CELLS, Classifier, Encoder, Pooling, TokenEmbedding, workers
 from seqkit.nn.at_once import goes_at_once
+from seqkit.nn.cells import State
 from seqkit.nn.kernels import has_numba
 
 needs_numba = pytest.mark.skipif(not has_numba(), reason="the extra `compiled` is not installed")
@@ -26,7 +28,7 @@ def classifier(
     head_dropout: float = 0.0, words: dict[str, Any] | None = None, **encoder: Any,
 ) -> Classifier:  # fmt: skip
     torch.manual_seed(4)
-    embedding = TokenEmbedding("learned", VOCAB, 7, **(words or {}))
+    embedding = TokenEmbedding("learned", VOCAB, 37, **(words or {}))
     encoder.setdefault("bidirectional", False)
     reads = Encoder(cell, embedding.output_size, 18, dropout=dropout, **encoder)
     model = Classifier(embedding, reads, Pooling(pooling, reads.output_size), outputs, head_dropout)
@@ -98,6 +100,35 @@ def hooked() -> Classifier:
     return model
 
 
+class Louder(TokenEmbedding):
+    """Somebody's own."""
+
+    def forward(self, ids: Tensor) -> Tensor:
+        return 2 * super().forward(ids)
+
+
+class Unsure(Classifier):
+    """Somebody's own."""
+
+    def forward(self, batch: Batch, state: State | None = None) -> tuple[Tensor, Tensor | None]:
+        logits, weights = super().forward(batch, state)
+        return 0 * logits, weights
+
+
+def with_own_vectors() -> Classifier:
+    model = classifier()
+    model.embedding.__class__ = Louder
+    return model
+
+
+@needs_numba
+def test_what_somebody_derives_is_asked() -> None:
+    model = classifier()
+    model.__class__ = Unsure
+    loss = model.loss(batch_of(MIXED), labels_of(3))
+    assert loss.item() == pytest.approx(20 * math.log(3))
+
+
 @pytest.mark.parametrize(
     "make",
     [
@@ -113,6 +144,7 @@ def hooked() -> Classifier:
         lambda: classifier(words={"dropout": 0.5}),
         lambda: classifier(words={"scaled": True}),
         hooked,
+        with_own_vectors,
     ],
 )
 def test_what_is_not_plain_is_left_to_autograd(make: Callable[[], Classifier]) -> None:
