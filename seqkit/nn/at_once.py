@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from seqkit.nn.bptt import begin, entering_bias
+from seqkit.nn.bptt import begin, by_kind, entering_bias
 from seqkit.nn.dropout import Dropout, LockedDropout
 from seqkit.nn.embedding import TokenEmbedding
 from seqkit.nn.encoder import Encoder
@@ -95,9 +95,9 @@ class _AtOnce(torch.autograd.Function):
     ) -> Tensor:
         from seqkit.nn import compiled_at_once  # numba takes a while
 
-        kernel, ragged, dirs = kernel_of("compiled", given.mode), given.ragged, len(weights) // 4
-        w_ih, w_hh, *biases = (weights[first : first + dirs] for first in range(0, 4 * dirs, dirs))
-        b_ih, b_hh = map(stack, biases)
+        kernel, ragged = kernel_of("compiled", given.mode), given.ragged
+        w_ih, w_hh, *biases = by_kind(weights)
+        dirs, (b_ih, b_hh) = len(w_hh), map(stack, biases)
         words, rows = compiled_at_once.look_up(
             given.words, stack([ragged.forwards, ragged.backwards][:dirs]), table
         )

@@ -70,7 +70,8 @@ class _Layer(torch.autograd.Function):
         known: KnownInputs | None, inputs: Tensor, *given: Tensor,
     ) -> tuple[Tensor, ...]:  # fmt: skip
         ctx.set_materialize_grads(False)
-        start, (w_ih, w_hh, *biases) = _by_kind(given, kernel)
+        start = given[: kernel.num_states]
+        w_ih, w_hh, *biases = by_kind(given[kernel.num_states :])
         dirs, hidden = len(w_hh), w_hh[0].size(1)
         b_ih, b_hh = map(stack, biases)
         bias = entering_bias(mode, b_ih, b_hh)
@@ -151,11 +152,10 @@ def _entering(
     return Entering(inputs.new_empty(dirs, total, 0), narrow, bias, known.sums, which.squeeze(2))
 
 
-def _by_kind(given: Sequence[Tensor], kernel: Kernel) -> tuple[Views, list[Weights]]:
-    """The start, and by kind the weights of each direction, of what `run_layer` hands over."""
-    start, weights = given[: kernel.num_states], given[kernel.num_states :]
+def by_kind(weights: Sequence[Tensor]) -> list[Weights]:
+    """The weights of each direction by kind, of all four kinds one after the other."""
     dirs = len(weights) // 4
-    return start, [weights[first : first + dirs] for first in range(0, len(weights), dirs)]
+    return [weights[first : first + dirs] for first in range(0, len(weights), dirs)]
 
 
 def _halves(tensors: Sequence[Tensor], first: int) -> list[Any]:
