@@ -3,37 +3,29 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from functools import partial
-from itertools import chain, product
-from typing import TYPE_CHECKING, Any
+from itertools import product
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
 from seqkit.errors import ConfigError, ShapeError
-from seqkit.nn.bptt import entering_bias, run_layer
+from seqkit.nn.bptt import entering_bias
 from seqkit.nn.cells import State, get_cell
 from seqkit.nn.dropout import build_dropout
-from seqkit.nn.held import Held, run_held
 from seqkit.nn.initialisation import initialise_recurrent
 from seqkit.nn.kernels import (
     COMPILED_UP_TO,
     MayCompile,
     answers_compiled,
     check_kernel,
-    compiles_for,
     exact,
-    fastest_kernel,
     runs_compiled,
-    starts_from_zero,
 )
-from seqkit.nn.observed import Observer, SeenStep, run_observed
-from seqkit.nn.packed import Fused, run_packed
-from seqkit.nn.padded import run_padded
-from seqkit.nn.ragged import Ragged, rectangle
+from seqkit.nn.observed import Observer, SeenStep
+from seqkit.nn.ragged import rectangle
+from seqkit.nn.running import run_layers, run_own
 from seqkit.nn.trace import KnownInputs
-from seqkit.nn.walks import kernel_of
 from seqkit.nn.workers import share_out
 
 if TYPE_CHECKING:
@@ -117,7 +109,7 @@ class Recurrent(nn.RNNBase):
         self.kernel = kernel
         self.observer: Observer | None = None
         """Is told of every step while it is set; the layers then run step by step, which is slow."""
-        self._whole: list[WholeLayer] = []
+        self.whole: list[WholeLayer] = []
         initialise_recurrent(self, cell, init, chrono_steps)
 
     def to_whole_numbers(self) -> None:
@@ -125,15 +117,15 @@ class Recurrent(nn.RNNBase):
         whose machine code multiplies them (`whole.has_words`)."""
         from seqkit.nn import compiled_layers  # numba takes a while
 
-        self._whole = [
+        self.whole = [
             compiled_layers.WholeLayer(self.mode, *list(zip(*weights, strict=True))[:2])
-            for weights in map(self._weights_of, range(self.num_layers))
+            for weights in map(self.weights_of, range(self.num_layers))
         ]
 
     @property
     def answers_whole(self) -> bool:
         """Whether what is computed now is in whole numbers."""
-        return bool(self._whole) and not torch.is_grad_enabled()
+        return bool(self.whole) and not torch.is_grad_enabled()
 
     @property
     def is_plain(self) -> bool:
@@ -176,13 +168,13 @@ class Recurrent(nn.RNNBase):
         state = self._checked_state(inputs, lengths, state)
         lengths = None if lengths is None else lengths.cpu()  # packing wants them there
         if not self.tbptt_steps:
-            return self._run(inputs, lengths, state, need_outputs, known)
+            return run_layers(self, inputs, lengths, state, need_outputs=need_outputs, known=known)
         outputs = []
         for start in range(0, inputs.size(1), self.tbptt_steps):
             chunk = inputs[:, start : start + self.tbptt_steps]
             left = None if lengths is None else (lengths - start).clamp(0, chunk.size(1))
             before = tuple(part.detach() for part in state)
-            output, state = self._run(chunk, left, before, need_outputs)
+            output, state = run_layers(self, chunk, left, before, need_outputs=need_outputs)
             outputs.append(output)
         return torch.cat(outputs, dim=1), state
 
@@ -196,7 +188,7 @@ class Recurrent(nn.RNNBase):
             Products and bias, float [num_directions, n, gates * hidden_size]; None where `forward` would not take them,
             or they would be very large.
         """
-        weights = self._weights_of(0)
+        weights = self.weights_of(0)
         shape = len(weights), len(vectors), len(weights[0][0])
         if not self.takes_known(vectors) or math.prod(shape) > MOST_KNOWN:
             return None
@@ -215,10 +207,10 @@ class Recurrent(nn.RNNBase):
         self, vectors: Tensor, direction: int = 0, out: Tensor | None = None
     ) -> Tensor:
         """Products of inputs [n, input_size] and the first layer's weight, with the bias: [n, gates * hidden_size]."""
-        w_ih, _, b_ih, b_hh = self._weights_of(0)[direction]
+        w_ih, _, b_ih, b_hh = self.weights_of(0)[direction]
         bias = entering_bias(self.mode, b_ih, b_hh)
         if self.answers_whole:
-            return self._whole[0].entering(vectors, bias, direction, out)
+            return self.whole[0].entering(vectors, bias, direction, out)
         return torch.addmm(bias, vectors, w_ih.T, out=out)
 
     def takes_known(self, vectors: Tensor) -> bool:
@@ -288,8 +280,8 @@ class Recurrent(nn.RNNBase):
         batch = len(inputs)
         known = None if sums is None else KnownInputs(sums[None], torch.arange(batch)[:, None])
         start = tuple(part[None] for part in before)
-        _, after = self._run_own(
-            "compiled", rectangle(batch, 1), False, known, layer, inputs[:, None], start
+        _, after = run_own(
+            self, "compiled", rectangle(batch, 1), False, known, layer, inputs[:, None], start
         )
         return tuple(part[0] for part in after)
 
@@ -320,85 +312,7 @@ class Recurrent(nn.RNNBase):
             )
         return state
 
-    def _run(
-        self,
-        inputs: Tensor,
-        lengths: Tensor | None,
-        state: State,
-        need_outputs: bool,
-        known: KnownInputs | None = None,
-    ) -> tuple[Tensor, State]:
-        if inputs.is_cuda and torch.is_autocast_enabled("cuda"):
-            dtype = next(self.parameters()).dtype
-            state = tuple(part.to(dtype) for part in state)
-            # cuDNN would compute in float16, also where bfloat16 is asked for.
-            with exact(inputs.device):
-                return self._run(inputs.to(dtype), lengths, state, need_outputs)
-        batch, max_len, _ = inputs.shape
-        if lengths is not None and not (batch and int(lengths.min()) < max_len):
-            lengths = None
-        if torch.is_grad_enabled():
-            known = None
-        kernel = self._kernel_for(inputs, lengths, state, known)
-        if kernel == "held" and lengths is not None:
-            held = Held.of(lengths, max_len, inputs.device)
-            return self._by_layer(partial(self._run_held, held), inputs, state)
-        if kernel in ("observed", "padded"):
-            full = torch.full((batch,), max_len) if lengths is None else lengths
-            run = self._run_observed if kernel == "observed" else self._run_padded
-            return self._by_layer(partial(run, full), inputs, state)
-        if kernel in ("own", "compiled"):
-            layout = rectangle(batch, max_len) if lengths is None else Ragged.of(lengths, max_len)
-            layout = layout.to(inputs.device)
-            given = known if kernel == "compiled" else None
-            run = partial(self._run_own, kernel, layout, need_outputs, given)
-            return self._by_layer(run, inputs, state)
-        if self.training and (self.locked or self.weight_dropout):
-            return self._by_layer(partial(self._run_torch, lengths), inputs, state)
-        return self._run_torch(lengths, None, inputs, state)
-
-    def _kernel_for(
-        self,
-        inputs: Tensor,
-        lengths: Tensor | None,
-        state: State,
-        known: KnownInputs | None = None,
-    ) -> str:
-        """`observed` where somebody watches; else the kernel asked for, or the fastest one; another where it cannot run
-        these rows or weights."""
-        if self.observer is not None:
-            return "observed"
-        if self.answers_whole:
-            return "compiled"
-        kernel = self.kernel
-        if kernel == "auto":
-            kernel = "compiled"
-            if known is None:
-                kernel = fastest_kernel(self.cell.name, inputs, lengths, state)
-        elif kernel == "padded" and not starts_from_zero(state):
-            return "torch"
-        weight: Any = self._flat_weights[0]
-        return "own" if kernel == "compiled" and not compiles_for(weight) else kernel
-
-    def _by_layer(
-        self,
-        run: Callable[[int, Tensor, State], tuple[Tensor, State]],
-        inputs: Tensor,
-        state: State,
-    ) -> tuple[Tensor, State]:
-        """One layer after the other, with dropout between."""
-        if self.num_layers == 1:  # cutting and joining nothing takes a small network's time
-            return run(0, inputs, state)
-        finals = []
-        for layer in range(self.num_layers):
-            mine = slice(layer * self.num_directions, (layer + 1) * self.num_directions)
-            inputs, final = run(layer, inputs, tuple(part[mine] for part in state))
-            finals.append(final)
-            if layer + 1 < self.num_layers:
-                inputs = self.between(inputs)
-        return inputs, tuple(torch.cat(parts) for parts in zip(*finals, strict=True))
-
-    def _weights_of(self, layer: int) -> list[list[Tensor]]:
+    def weights_of(self, layer: int) -> list[list[Tensor]]:
         """[weight_ih, weight_hh, bias_ih, bias_hh] of each direction of a layer, dropout applied."""
         directions = []
         for suffix in ("", "_reverse")[: self.num_directions]:
@@ -410,61 +324,7 @@ class Recurrent(nn.RNNBase):
 
     def weights_by_kind(self, layer: int) -> list[tuple[Tensor, ...]]:
         """`weight_ih`, `weight_hh`, `bias_ih` and `bias_hh` of a layer, each of every direction."""
-        return list(zip(*self._weights_of(layer), strict=True))
-
-    def _run_own(
-        self,
-        kernel: str,
-        ragged: Ragged,
-        need_outputs: bool,
-        known: KnownInputs | None,
-        layer: int,
-        inputs: Tensor,
-        state: State,
-    ) -> tuple[Tensor, State]:
-        """A layer by `bptt.py`; `state` is that layer's, [num_directions, batch, hidden_size]."""
-        weights = self.weights_by_kind(layer)
-        walker = kernel_of(kernel, self.mode)
-        if self.answers_whole:
-            walker = self._whole[layer].kernel
-        outputs, *final = run_layer(
-            self.mode, inputs, ragged, state, weights, walker,
-            need_outputs=need_outputs or layer + 1 < self.num_layers,
-            known=known if layer == 0 else None,
-        )  # fmt: skip
-        return outputs, tuple(final)
-
-    def _run_observed(
-        self, lengths: Tensor, layer: int, inputs: Tensor, state: State
-    ) -> tuple[Tensor, State]:
-        """A layer by `observed.py`; `state` is that layer's, [num_directions, batch, hidden_size]."""
-        assert self.observer is not None
-        weights = self._weights_of(layer)
-        return run_observed(self.observer, self.cell, layer, inputs, lengths, state, weights)
-
-    def _run_padded(
-        self, lengths: Tensor, layer: int, inputs: Tensor, state: State
-    ) -> tuple[Tensor, State]:
-        """A layer by `padded.py`; `state` is that layer's, [num_directions, batch, hidden_size]."""
-        return run_padded(self.cell, lengths, inputs, state, self._weights_of(layer))
-
-    def _run_held(
-        self, held: Held, layer: int, inputs: Tensor, state: State
-    ) -> tuple[Tensor, State]:
-        """A layer by `held.py`; `state` is that layer's, [num_directions, batch, hidden_size]."""
-        return run_held(self.cell, held, inputs, state, self._weights_of(layer))
-
-    def _run_torch(
-        self, lengths: Tensor | None, layer: int | None, inputs: Tensor, state: State
-    ) -> tuple[Tensor, State]:
-        """A layer, or all of them, by `packed.py`."""
-        weights: list[Any] = self._flat_weights
-        layers = self.num_layers
-        if layer is not None:
-            weights, layers = list(chain.from_iterable(self._weights_of(layer))), 1
-        dropout = self.dropout if self.training else 0.0
-        fused = Fused(self.cell, weights, layers, dropout, self.bidirectional)
-        return run_packed(fused, lengths, inputs, state)
+        return list(zip(*self.weights_of(layer), strict=True))
 
 
 _WEIGHTS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")

@@ -15,6 +15,7 @@ from seqkit.nn import Recurrent, kernels
 from seqkit.nn.bptt import run_layer
 from seqkit.nn.cells import CELLS
 from seqkit.nn.ragged import Ragged, rectangle
+from seqkit.nn.running import kernel_for
 from seqkit.nn.walks import kernel_of
 
 LENGTHS = [3, 0, 5, 5, 1]
@@ -88,7 +89,7 @@ def test_final_states_and_their_gradients_do_not_need_outputs(cell: str, kernel:
 def test_gradients_are_those_of_finite_differences(cell: str, kernel: str) -> None:
     layer = Recurrent(cell, 2, 3, bidirectional=True).double()
     ragged = Ragged.of(torch.tensor([2, 4, 1]), 4)
-    weights = [torch.stack(kind).detach() for kind in zip(*layer._weights_of(0), strict=True)]
+    weights = [torch.stack(kind).detach() for kind in zip(*layer.weights_of(0), strict=True)]
     start = [torch.randn(2, 3, 3, dtype=torch.float64) for _ in range(layer.cell.num_states)]
     inputs = torch.randn(3, 4, 2, dtype=torch.float64)
 
@@ -201,26 +202,26 @@ def test_the_kernel_is_what_is_fastest_for_the_rows(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(kernels, "has_numba", lambda: False)
     layer, gru, inputs = Recurrent("lstm", 4, 6), Recurrent("gru", 4, 6), torch.randn(2, 10, 4)
     zero, little, much = layer.zero_state(2, inputs), torch.tensor([10, 8]), torch.tensor([10, 3])
-    assert layer._kernel_for(inputs, little, zero) == "padded"
-    assert layer._kernel_for(inputs, much, zero) == "own"
-    assert layer._kernel_for(inputs, None, zero) == "torch"
-    assert layer._kernel_for(inputs, little, tuple(part + 1 for part in zero)) == "own"
+    assert kernel_for(layer, inputs, little, zero) == "padded"
+    assert kernel_for(layer, inputs, much, zero) == "own"
+    assert kernel_for(layer, inputs, None, zero) == "torch"
+    assert kernel_for(layer, inputs, little, tuple(part + 1 for part in zero)) == "own"
     learned = tuple(part.requires_grad_() for part in layer.zero_state(2, inputs))
-    assert layer._kernel_for(inputs, little, learned) == "own"
-    assert gru._kernel_for(inputs, little, zero[:1]) == "own"
-    assert layer._kernel_for(inputs.double(), little, zero) == "own"
-    assert layer._kernel_for(inputs.bfloat16(), little, zero) == "torch"
+    assert kernel_for(layer, inputs, little, learned) == "own"
+    assert kernel_for(gru, inputs, little, zero[:1]) == "own"
+    assert kernel_for(layer, inputs.double(), little, zero) == "own"
+    assert kernel_for(layer, inputs.bfloat16(), little, zero) == "torch"
     with torch.autocast("cpu", torch.bfloat16):
-        assert layer._kernel_for(inputs, None, zero) == "padded"
-        assert gru._kernel_for(inputs, None, zero[:1]) == "own"
+        assert kernel_for(layer, inputs, None, zero) == "padded"
+        assert kernel_for(gru, inputs, None, zero[:1]) == "own"
     with torch.no_grad():
-        assert layer._kernel_for(inputs, little, zero) == "padded"
-        assert layer._kernel_for(inputs, None, zero) == "padded"
-        assert layer._kernel_for(inputs, much, zero) == "padded"
-        assert layer._kernel_for(inputs, torch.tensor([10, 1]), zero) == "torch"
+        assert kernel_for(layer, inputs, little, zero) == "padded"
+        assert kernel_for(layer, inputs, None, zero) == "padded"
+        assert kernel_for(layer, inputs, much, zero) == "padded"
+        assert kernel_for(layer, inputs, torch.tensor([10, 1]), zero) == "torch"
         large = Recurrent("lstm", 4, 65)
-        assert large._kernel_for(inputs, much, large.zero_state(2, inputs)) == "torch"
-        assert gru._kernel_for(inputs, little, zero[:1]) == "torch"
+        assert kernel_for(large, inputs, much, large.zero_state(2, inputs)) == "torch"
+        assert kernel_for(gru, inputs, little, zero[:1]) == "torch"
 
 
 def test_small_layers_learn_by_machine_code_where_numba_is_installed(
@@ -230,21 +231,21 @@ def test_small_layers_learn_by_machine_code_where_numba_is_installed(
     inputs, lengths = torch.randn(2, 10, 4), torch.tensor([10, 3])
     for cell in CELLS:
         small, large = Recurrent(cell, 4, 512), Recurrent(cell, 4, 513)
-        assert small._kernel_for(inputs, lengths, small.zero_state(2, inputs)) == "compiled"
-        assert large._kernel_for(inputs, lengths, large.zero_state(2, inputs)) == "own"
+        assert kernel_for(small, inputs, lengths, small.zero_state(2, inputs)) == "compiled"
+        assert kernel_for(large, inputs, lengths, large.zero_state(2, inputs)) == "own"
         with torch.no_grad():
             state = small.zero_state(2, inputs)
-            assert small._kernel_for(inputs, lengths, state) == "torch"
+            assert kernel_for(small, inputs, lengths, state) == "torch"
             many, state = inputs.repeat(8, 1, 1), small.zero_state(16, inputs)
             monkeypatch.setattr(kernels, "has_started", lambda: False)
-            assert small._kernel_for(many, lengths.repeat(8), state) == "torch"
+            assert kernel_for(small, many, lengths.repeat(8), state) == "torch"
             monkeypatch.setattr(kernels, "has_started", lambda: True)
-            assert small._kernel_for(many, lengths.repeat(8), state) == "compiled"
+            assert kernel_for(small, many, lengths.repeat(8), state) == "compiled"
             with torch.autocast("cpu", torch.bfloat16):
-                assert small._kernel_for(many, lengths.repeat(8), state) == "torch"
+                assert kernel_for(small, many, lengths.repeat(8), state) == "torch"
                 smaller = Recurrent(cell, 4, 256)
                 state = smaller.zero_state(16, inputs)
-                assert smaller._kernel_for(many, lengths.repeat(8), state) == "compiled"
+                assert kernel_for(smaller, many, lengths.repeat(8), state) == "compiled"
 
 
 def test_machine_code_takes_an_lstm_with_or_without_padding(
@@ -254,10 +255,10 @@ def test_machine_code_takes_an_lstm_with_or_without_padding(
     monkeypatch.setattr(kernels, "has_numba", lambda: True)
     layer, inputs = Recurrent("lstm", 4, 6), torch.randn(2, 10, 4)
     zero = layer.zero_state(2, inputs)
-    assert layer._kernel_for(inputs, torch.tensor([10, 8]), zero) == "compiled"
-    assert layer._kernel_for(inputs, None, zero) == "compiled"
+    assert kernel_for(layer, inputs, torch.tensor([10, 8]), zero) == "compiled"
+    assert kernel_for(layer, inputs, None, zero) == "compiled"
     with torch.autocast("cpu", torch.bfloat16):
-        assert layer._kernel_for(inputs, None, zero) == "padded"
+        assert kernel_for(layer, inputs, None, zero) == "padded"
 
 
 def test_a_gpu_runs_padding_along_unless_most_of_it_is_padding() -> None:
@@ -328,7 +329,7 @@ def test_machine_code_squashes_to_the_last_digits_and_keeps_what_is_no_number() 
 def test_machine_code_lets_go_of_what_it_was_given(cell: str) -> None:
     layer, inputs = Recurrent(cell, 4, 6, kernel="compiled"), torch.randn(3, 5, 4)
     layout, state = rectangle(3, 5), layer.zero_state(3, inputs)
-    weights = list(zip(*layer._weights_of(0), strict=True))
+    weights = list(zip(*layer.weights_of(0), strict=True))
     counts = []
     for _ in range(3):
         outputs, *_ = run_layer(
@@ -343,7 +344,7 @@ def test_machine_code_lets_go_of_what_it_was_given(cell: str) -> None:
 def test_machine_code_is_for_cpus_and_numbers_that_numpy_has() -> None:
     layer = Recurrent("gru", 4, 6, kernel="compiled").bfloat16()
     inputs = torch.randn(2, 5, 4).bfloat16()
-    assert layer._kernel_for(inputs, None, layer.zero_state(2, inputs)) == "own"
+    assert kernel_for(layer, inputs, None, layer.zero_state(2, inputs)) == "own"
     assert layer(inputs)[0].dtype == torch.bfloat16
 
 
