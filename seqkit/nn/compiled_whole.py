@@ -18,7 +18,7 @@ from torch import Tensor
 from seqkit.nn import tiles
 from seqkit.nn.machine_code import OPTIONS, compiled, inlined
 from seqkit.nn.rows import copy, fill_rows
-from seqkit.nn.tiles import ROWS, TOGETHER, add_panel, add_product
+from seqkit.nn.tiles import TOGETHER, add_panel, add_product
 from seqkit.nn.whole import LARGEST, rounded
 from seqkit.nn.workers import shared
 
@@ -86,15 +86,14 @@ def add_whole(x: Any, first: int, panels: Any, unit: Any, start: Any, out: Any) 
     [rows, to]."""
     rows, to = out.shape
     each, size, width = panels.shape
-    whole_tiles = -(-rows // ROWS) * ROWS  # what stands in rows that are none does not matter
-    numbers = np.empty((whole_tiles, size * BYTES_OF_A_WORD), np.uint8)
-    units, sums = np.empty(rows, np.float32), np.empty((whole_tiles, ABREAST * width), np.int32)
+    numbers = np.empty((rows, size * BYTES_OF_A_WORD), np.uint8)
+    units, sums = np.empty(rows, np.float32), np.empty((rows, ABREAST * width), np.int32)
     round_rows(x, first, numbers, units)
     row_words = numbers.view(np.int32)
     for left in range(0, each, ABREAST):
         right = min(left + ABREAST, each)
         begin, end = left * width, min(right * width, to)
-        for row in range(whole_tiles):  # each whole in memory, which a view of all rows is not
+        for row in range(rows):  # each whole in memory, which a view of all rows is not
             copy(start[begin:end], sums[row, : end - begin])
         for panel in range(left, right):
             place = panel * width - begin

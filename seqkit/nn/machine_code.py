@@ -75,12 +75,16 @@ def multiplies_words() -> bool:
 
 
 def room(shape: Sequence[int], kind: Any) -> Any:
-    """An array to fill, in torch's memory: it starts where a cache line does, on which hangs in what order torch's
-    libraries add up its numbers."""
+    """An array to fill, in torch's memory: it starts where a cache line does, on which hang how fast it is read and in
+    what order torch's libraries add up its numbers."""
     return torch.empty(tuple(shape), dtype=_KINDS[kind]).numpy()
 
 
-_KINDS = {np.dtype(np.float32): torch.float32, np.dtype(np.float64): torch.float64}
+_KINDS = {
+    np.dtype(np.float32): torch.float32,
+    np.dtype(np.float64): torch.float64,
+    np.dtype(np.int32): torch.int32,
+}
 
 
 def arrays(*tensors: torch.Tensor) -> list[Any]:

@@ -18,14 +18,16 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 from numba import types
+from numba.core import cgutils
 from numba.extending import intrinsic
+from numba.np import arrayobj
 
 from seqkit.nn.machine_code import compiled, inlined, many_registers, room
 from seqkit.nn.rows import add, copy, copy_rows, fill_rows
 from seqkit.nn.workers import shared
 
-ROWS = 4
-"""Rows of a tile."""
+ROWS = 8 if many_registers() else 4
+"""Rows of a tile, but for the last one."""
 
 TOGETHER = 16
 """Rows that go through all panels together: they stay in the nearest cache."""
@@ -43,39 +45,42 @@ CACHE_PERIOD = 4096
 """Bytes after which memory falls into the same places of the nearest cache: rows so far apart push each other out."""
 
 BYTES = 128 if many_registers() else 64
-"""Bytes of a tile's row: its sums take half of the registers."""
+"""Bytes of a tile's row: the sums of a tile take half of the registers."""
 
 
-def tile(rows: int) -> Any:
-    """What adds to `rows` rows of sums, as wide as a tile, the product of as many rows and a panel, in machine code.
+@intrinsic  # type: ignore[untyped-decorator]
+def add_tiles(_: Any, x: Any, panel: Any, out: Any) -> Any:
+    """Adds to sums [rows, width] the product of x [rows, size] and a panel [size, width], tile by tile.
 
-    It takes the addresses of rows [rows, size], panel [size, width] and sums [rows, width]; bytes from number to number
-    and from row to row of the first, from row to row of the others; the size, and any number of the kind.
+    Rows of the sums and of the panel are whole in memory. The last tile is as low as rows are left.
     """
 
-    @intrinsic  # type: ignore[untyped-decorator]
-    def add_tile(
-        _: Any, x: Any, panel: Any, out: Any, x_along: Any, x_down: Any, panel_down: Any,
-        out_down: Any, size: Any, like: Any,
-    ) -> Any:  # fmt: skip
-        def emit(context: Any, builder: Any, _: Any, given: Any) -> Any:
-            real = context.get_value_type(like)
-            _emit_tile(builder, rows, real, context.get_abi_sizeof(real), *given[:-1])
-            return context.get_dummy_value()
+    def emit(context: Any, builder: Any, signature: Any, given: Any) -> Any:
+        kinds = signature.args
+        real, whole = context.get_value_type(kinds[0].dtype), context.get_value_type(types.int64)
+        arrays = [
+            arrayobj.make_array(kind)(context, builder, value)
+            for kind, value in zip(kinds, given, strict=True)
+        ]
+        rows, _ = cgutils.unpack_tuple(builder, arrays[2].shape)
+        left = builder.srem(rows, whole(ROWS))
+        last = builder.sub(rows, left)
+        with cgutils.for_range_slice(builder, whole(0), last, whole(ROWS), whole) as (first, _):
+            _emit_tile(builder, ROWS, real, context.get_abi_sizeof(real), *arrays, first)
+        for count in range(1, ROWS):
+            with builder.if_then(builder.icmp_signed("==", left, whole(count))):
+                _emit_tile(builder, count, real, context.get_abi_sizeof(real), *arrays, last)
+        return context.get_dummy_value()
 
-        kinds = (x, panel, out, x_along, x_down, panel_down, out_down, size, like)
-        return types.void(*kinds), emit
-
-    return add_tile
+    return types.void(x, panel, out), emit
 
 
 def _emit_tile(
-    builder: Any, rows: int, real: Any, width: int, x: Any, panel: Any, out: Any,
-    x_along: Any, x_down: Any, panel_down: Any, out_down: Any, size: Any,
-) -> None:  # fmt: skip
-    """Writes a tile: the sums are read, grow in a loop over the panel's rows, and are written back."""
-    vector = ir.VectorType(real, BYTES // width // 2)
+    builder: Any, rows: int, real: Any, width: int, x: Any, panel: Any, out: Any, start: Any
+) -> None:
+    """Writes a tile whose first row is `start`: sums are read, grow in a loop over the panel, and are written back."""
     whole, half = ir.IntType(64), BYTES // 2
+    vector = ir.VectorType(real, half // width)
 
     def number(value: int) -> Any:
         return ir.Constant(whole, value)
@@ -88,10 +93,18 @@ def _emit_tile(
         value.align = width
         return value
 
+    x_down, x_along = cgutils.unpack_tuple(builder, x.strides)
+    panel_down, _ = cgutils.unpack_tuple(builder, panel.strides)
+    out_down, _ = cgutils.unpack_tuple(builder, out.strides)
+    size, _ = cgutils.unpack_tuple(builder, panel.shape)
+    x_at, panel_at, out_at = (builder.ptrtoint(array.data, whole) for array in (x, panel, out))
+    x_at = builder.add(x_at, builder.mul(start, x_down))
+    out_at = builder.add(out_at, builder.mul(start, out_down))
+
     row_starts = [builder.mul(out_down, number(row)) for row in range(rows)]
     places = [
-        address(out, builder.add(start, number(side * half)), vector)
-        for start in row_starts for side in (0, 1)
+        address(out_at, builder.add(begin, number(side * half)), vector)
+        for begin in row_starts for side in (0, 1)
     ]  # fmt: skip
     first = [read(place) for place in places]
     before, loop = builder.block, builder.append_basic_block("products")
@@ -102,13 +115,13 @@ def _emit_tile(
     step, *sums = [builder.phi(kind) for kind in (whole, *(vector for _ in places))]
     weights_at = builder.mul(step, panel_down)
     weights = [
-        read(address(panel, builder.add(weights_at, number(side * half)), vector))
+        read(address(panel_at, builder.add(weights_at, number(side * half)), vector))
         for side in (0, 1)
     ]
     grown = []
     for row in range(rows):
         place = builder.add(builder.mul(x_down, number(row)), builder.mul(step, x_along))
-        value = _spread(builder, read(address(x, place, real)), vector)
+        value = _spread(builder, read(address(x_at, place, real)), vector)
         grown += [_grow(builder, sums[2 * row + side], value, weights[side]) for side in (0, 1)]
     further = builder.add(step, number(1))
     for phi, start, end in zip([step, *sums], [number(0), *first], [further, *grown], strict=True):
@@ -145,9 +158,6 @@ def _spread(builder: Any, value: Any, vector: Any) -> Any:
     return builder.shuffle_vector(one, empty, nowhere)
 
 
-add_rows, add_row = tile(ROWS), tile(1)
-
-
 @compiled
 def fill_panels(begin: int, end: int, weights: Any, packed: Any) -> None:
     """Parts of packed weights: rows, through all panels, those of one direction after the other's."""
@@ -179,7 +189,9 @@ def panels(weights: Sequence[Any]) -> Any:
     width = BYTES // kind.itemsize
     each = -(-to // width)
     shape = (len(weights), each, size, width)
-    packed = np.empty(shape, kind) if to % width == 0 else np.zeros(shape, kind)
+    packed = room(shape, kind)
+    if to % width:
+        packed.fill(0)
     row_step, column_step = weights[0].strides
     fill, parts = (_fill_turned_panels, each) if column_step > row_step else (fill_panels, size)
     work = COPY * len(weights) * size * to
@@ -204,19 +216,7 @@ def add_product(x: Any, packed: Any, out: Any) -> None:
 @compiled
 def add_panel(x: Any, panel: Any, out: Any) -> None:
     """Adds x [rows, from] times [from, width] to out [rows, width]."""
-    rows, size = x.shape
-    x_at, panel_at, out_at = x.ctypes.data, panel.ctypes.data, out.ctypes.data
-    down, along = x.strides
-    panel_down, out_down, zero = panel.strides[0], out.strides[0], out.dtype.type(0)
-    whole = rows - rows % ROWS
-    for row in range(0, whole, ROWS):
-        add_rows(
-            x_at + row * down, panel_at, out_at + row * out_down, along, down, panel_down, out_down, size, zero
-        )  # fmt: skip
-    for row in range(whole, rows):
-        add_row(
-            x_at + row * down, panel_at, out_at + row * out_down, along, down, panel_down, out_down, size, zero
-        )  # fmt: skip
+    add_tiles(x, panel, out)
 
 
 @compiled
