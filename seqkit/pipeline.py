@@ -138,6 +138,11 @@ class Pipeline(ABC, Generic[ExampleT, ItemT, BatchT]):
     def loss(self, batch: BatchT) -> tuple[Tensor, Tensor]:
         """(sum of the loss in nats, number of units it is summed over) of a batch."""
 
+    def learn(self, batch: BatchT, scale: int) -> tuple[float, int] | None:
+        """Adds the gradients of the loss divided by `scale` (0: by its units) to those of the weights, and returns the
+        loss and its units, where the network has a faster way to them than autograd; the default has none."""
+        return None
+
     def prepare_answers(self, items: Sequence[ItemT]) -> Sequence[ItemT]:
         """The items that several batches are about to answer, with what they have in common computed once; the default
         leaves it to each batch."""

@@ -19,16 +19,20 @@ from talking import asked, tell
 from torch.optim import SGD, Adam, AdamW, NAdam
 
 import seqkit
+from seqkit.nn.kernels import has_numba
 from seqkit.registry import get_task
 from seqkit.training.report import Reporter
-from seqkit.training.update import LossModule, Updater
+from seqkit.training.update import Updater
 
 FOREVER = 10**6
 """Epochs: as many as are asked for."""
-OPTIMIZERS = (SGD, Adam, NAdam, AdamW)
+OPTIMIZERS = [SGD, Adam, NAdam, AdamW]
+if has_numba():
+    from seqkit.training.compiled_update import CompiledAdam
+
+    OPTIMIZERS.append(CompiledAdam)
 PARTS = (
-    (LossModule, "forward"),
-    (torch.Tensor, "backward"),
+    (Updater, "_learn"),
     (Updater, "_clip"),
     *((kind, "step") for kind in OPTIMIZERS if "step" in vars(kind)),
 )

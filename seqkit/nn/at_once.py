@@ -1,29 +1,26 @@
-"""The loss of a plain classifier together with its gradients, without autograd between its parts.
+"""A plain classifier's loss together with its gradients, without autograd.
 
 What such a network does is known beforehand: words are looked up, one recurrent layer reads them, and a linear layer
 reads where it ends. So words go straight to the layout of the layer and their gradients straight back to the table,
 without padding on the way, and what autograd does part by part, which takes longer in a small network than what is
-computed, is done once.
+computed, is not done at all.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from itertools import chain
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
 
-from seqkit.nn.bptt import begin, by_kind, entering_bias
 from seqkit.nn.dropout import Dropout, LockedDropout
 from seqkit.nn.embedding import TokenEmbedding
 from seqkit.nn.encoder import Encoder
 from seqkit.nn.kernels import runs_compiled
 from seqkit.nn.pooling import Pooling
-from seqkit.nn.ragged import Ragged, layout_of
+from seqkit.nn.ragged import layout_of
 from seqkit.nn.recurrent import Recurrent
-from seqkit.nn.trace import Entering, stack
-from seqkit.nn.walks import kernel_of
 
 if TYPE_CHECKING:
     from seqkit.data.batch import Batch
@@ -44,6 +41,8 @@ def goes_at_once(model: Classifier, batch: Batch) -> bool:
     if any(type(part) not in PARTS or _is_heard(part) for part in parts):
         return False
     assert isinstance(embedding, TokenEmbedding) and isinstance(layers, Recurrent)
+    if any(map(_is_watched, model.parameters())):
+        return False
     dropped = model.training and (encoder.dropout.p or model.dropout.p)
     plain = embedding.only_looks_up and layers.is_plain and model.pooling.parts == ["last"]
     return plain and not dropped
@@ -51,79 +50,41 @@ def goes_at_once(model: Classifier, batch: Batch) -> bool:
 
 def _is_heard(part: nn.Module) -> bool:
     """Whether somebody has hooked in, who would hear nothing."""
-    return bool(part._forward_hooks or part._forward_pre_hooks)
+    heard = part._forward_hooks or part._forward_pre_hooks
+    return bool(heard or part._backward_hooks or part._backward_pre_hooks)
 
 
-def loss_at_once(model: Classifier, batch: Batch, labels: Tensor) -> Tensor:
-    """As `Classifier.loss`, where `goes_at_once`."""
+def _is_watched(weight: nn.Parameter) -> bool:
+    """Whether somebody waits for its gradient."""
+    return bool(weight._backward_hooks or weight._post_accumulate_grad_hooks)
+
+
+def learn_at_once(model: Classifier, batch: Batch, labels: Tensor, scale: float) -> float:
+    """As `Classifier.learn`, where `goes_at_once`.
+
+    Raises:
+        IndexError: if a word or a label is none of those that there are.
+        ShapeError: if lengths do not fit the batch.
+    """
+    from seqkit.nn import compiled_at_once  # numba takes a while
+    from seqkit.nn.machine_code import arrays
+
     embedding, layers = model.embedding, model.encoder.layers
     assert isinstance(embedding, TokenEmbedding) and isinstance(layers, Recurrent)
     assert embedding.table is not None
-    table, weights = embedding.table, layers.weights_by_kind(0)
-    layout = layout_of(batch.lengths, batch.values.size(1))
-    given = _Given(layers.mode, batch.values, layout, labels, table.padding_idx)
-    loss: Tensor = _AtOnce.apply(
-        given, table.weight, model.head.weight, model.head.bias, *(w for kind in weights for w in kind)
+    table, head, of_layer = embedding.table, model.head, layers.weights_by_kind(0)
+    weights = [table.weight, head.weight, head.bias, *chain.from_iterable(of_layer)]
+    words, wanted, *values = arrays(batch.values, labels, *weights)
+    loss, gradients = compiled_at_once.learn(
+        layers.mode, layout_of(batch.lengths, words.shape[1]), words, wanted, values, scale,
+        table_learns=table.weight.requires_grad, pad_idx=table.padding_idx,
     )  # fmt: skip
+    for weight, gradient in zip(weights, gradients, strict=True):
+        if weight.requires_grad:
+            _add(torch.from_numpy(gradient), weight)
     return loss
 
 
-class _Given(NamedTuple):
-    """What has no gradient.
-
-    Attributes:
-        mode: `RNN_TANH`, `RNN_RELU`, `LSTM` or `GRU`.
-        words: int64 [batch, len].
-        ragged: The layout of the real ones.
-        labels: int64 [batch].
-        pad_idx: Whose vector does not learn.
-    """
-
-    mode: str
-    words: Tensor
-    ragged: Ragged
-    labels: Tensor
-    pad_idx: int | None
-
-
-class _AtOnce(torch.autograd.Function):
-    """Gradients are made on the way forwards; the way back scales them. See `loss_at_once`."""
-
-    @staticmethod
-    def forward(
-        ctx: Any, given: _Given, table: Tensor, head: Tensor, head_bias: Tensor, *weights: Tensor
-    ) -> Tensor:
-        from seqkit.nn import compiled_at_once  # numba takes a while
-
-        kernel, ragged = kernel_of("compiled", given.mode), given.ragged
-        w_ih, w_hh, *biases = by_kind(weights)
-        dirs, (b_ih, b_hh) = len(w_hh), map(stack, biases)
-        words, rows = compiled_at_once.look_up(
-            given.words, stack([ragged.forwards, ragged.backwards][:dirs]), table
-        )
-        zero = rows.new_zeros(dirs, len(ragged.order), w_hh[0].size(1))
-        trace = begin(given.mode, ragged, (zero,) * kernel.num_states, b_ih.size(1))
-        entering = Entering.of_rows(rows, w_ih, entering_bias(given.mode, b_ih, b_hh))
-        kernel.forward(trace, entering, w_hh, b_hh)
-        loss, outer, *of_head = compiled_at_once.turn(
-            trace.states, ragged.last, head, head_bias, given.labels
-        )
-        recurrent, of_sums = kernel.backward(trace, w_hh, outer, torch.zeros_like(trace.cells))
-        of_weights = kernel.weights(trace, rows, recurrent, of_sums)
-        of_rows = kernel.inputs(of_sums, w_ih) if ctx.needs_input_grad[1] else rows[:, :0]
-        ctx.save_for_backward(words, of_rows, *of_head, *of_weights)
-        ctx.pad_idx, ctx.table_shape = given.pad_idx, table.shape
-        return loss
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> Any:
-        from seqkit.nn import compiled_at_once
-
-        words, of_rows, *found = ctx.saved_tensors
-        of_table = None
-        if ctx.needs_input_grad[1]:
-            of_table = of_rows.new_zeros(ctx.table_shape)
-            compiled_at_once.add_rows(words, of_rows, grad, ctx.pad_idx, of_table)
-        *of_head, w_ih, w_hh, b_ih, b_hh = (part * grad for part in found)
-        return None, of_table, *of_head, *w_ih, *w_hh, *b_ih, *b_hh
+def _add(gradient: Tensor, weight: Tensor) -> None:
+    """Adds a gradient to what there is of a weight."""
+    weight.grad = gradient if weight.grad is None else weight.grad.add_(gradient)

@@ -133,7 +133,7 @@ def begin(mode: str, ragged: Ragged, start: Views, width: int, *, keeps: bool = 
     return Trace(ragged, states, cells[0] if cells else states[:0], gates, extra)
 
 
-def entering_bias(mode: str, b_ih: Tensor, b_hh: Tensor) -> Tensor:
+def entering_bias(mode: str, b_ih: Any, b_hh: Any) -> Any:
     """What is added to an input's products: both biases, but for a GRU, whose candidate scales its recurrent part with
     the bias."""
     return b_ih if mode == "GRU" else b_ih + b_hh
@@ -152,7 +152,7 @@ def _entering(
     return Entering(inputs.new_empty(dirs, total, 0), narrow, bias, known.sums, which.squeeze(2))
 
 
-def by_kind(weights: Sequence[Tensor]) -> list[Weights]:
+def by_kind(weights: Sequence[Any]) -> list[Sequence[Any]]:
     """The weights of each direction by kind, of all four kinds one after the other."""
     dirs = len(weights) // 4
     return [weights[first : first + dirs] for first in range(0, len(weights), dirs)]

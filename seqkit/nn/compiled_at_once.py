@@ -1,16 +1,23 @@
-"""What `at_once.py` does beside its layer as machine code, compiled by numba on first use: the extra `compiled`."""
+"""What `at_once.py` does, as machine code, compiled by numba on first use: the extra `compiled`.
+
+All are numpy's arrays: in a small network calls of torch take longer than what is computed.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
+from seqkit.nn import tiles
+from seqkit.nn.bptt import by_kind, entering_bias
+from seqkit.nn.compiled_layers import Way, back, of_weights, packed, there
 from seqkit.nn.compiled_loss import become_errors
-from seqkit.nn.machine_code import arrays, compiled
-from seqkit.nn.rows import MOVE, copy
+from seqkit.nn.machine_code import compiled, room
+from seqkit.nn.ragged import Ragged
+from seqkit.nn.rows import MOVE, add, copy
 from seqkit.nn.workers import shared
 
 
@@ -28,9 +35,11 @@ def _look_up(
 
 @compiled
 def _turn(
-    states: Any, last: Any, head: Any, bias: Any, labels: Any, outer: Any, of_head: Any, of_bias: Any
+    states: Any, last: Any, head: Any, bias: Any, labels: Any, factor: Any,
+    outer: Any, of_head: Any, of_bias: Any,
 ) -> Any:  # fmt: skip
-    """Adds up the gradients of the head and of states that it reads, those at `last`; returns the loss."""
+    """Adds up the gradients, times a factor, of the head and of states that it reads, those at `last`; returns the
+    loss."""
     outputs, size = len(bias), states.shape[2]
     scores = np.empty(max(2, outputs), states.dtype)
     loss = np.float64(0)
@@ -48,7 +57,7 @@ def _turn(
             errors[output] = total
         loss += become_errors(scores, labels[row], bias.dtype.type(0))
         for output in range(outputs):
-            error = errors[output]
+            error = factor * errors[output]
             of_bias[output] += error
             for d in range(len(states)):
                 state, weight = states[d, last[row]], head[output, d * size : (d + 1) * size]
@@ -60,66 +69,88 @@ def _turn(
     return loss
 
 
-COLUMNS = 16
+COLUMNS = 64
 """Numbers of a table's row that a thread adds to before it takes further ones."""
+
+FEW = 32
+"""Numbers up to which a loop does not pay for being made ready to work on many at once."""
 
 
 @compiled
-def _add_rows(
-    begin: int, end: int, which: Any, rows: Any, factor: Any, pad_idx: int, table: Any
-) -> None:
-    """Adds parts of rows times a factor to those of a table, but to that of padding."""
+def _add_rows(begin: int, end: int, which: Any, rows: Any, pad_idx: int, table: Any) -> None:
+    """Adds parts of rows to those of a table, but to that of padding."""
     first, last = begin * COLUMNS, min(end * COLUMNS, table.shape[1])
     for at in range(len(which)):
-        if which[at] != pad_idx:
-            given, into = rows[at, first:last], table[which[at], first:last]
-            for place in range(len(into)):
-                into[place] += factor * given[place]
+        word = which[at]
+        if word != pad_idx and last - first < FEW:
+            for place in range(first, last):
+                table[word, place] += rows[at, place]
+        elif word != pad_idx:
+            add(rows[at, first:last], table[word, first:last])
 
 
-def look_up(words: Tensor, places: Tensor, table: Tensor) -> tuple[Tensor, Tensor]:
-    """Words int64 [dirs, total] at some places of [batch, len], and their vectors float [dirs, total, size].
+def learn(
+    mode: str, ragged: Ragged, words: Any, labels: Any, weights: Sequence[Any], scale: float,
+    *, table_learns: bool, pad_idx: int | None,
+) -> tuple[float, list[Any]]:  # fmt: skip
+    """The loss of a plain classifier, and its gradients divided by `scale`.
+
+    Args:
+        mode: `RNN_TANH`, `RNN_RELU`, `LSTM` or `GRU`.
+        ragged: The layout of the words.
+        words: int64 [batch, len].
+        labels: int64 [batch], 0 to the number of labels - 1.
+        weights: Vectors of words [vocab_size, size]; the head's weight [outputs, dirs * hidden] and bias [outputs], of
+            which a single output is the log-odds of the second of two labels; then those of the layer, kind by kind.
+        scale: What gradients are divided by.
+        table_learns: Whether those of the vectors of words are wanted.
+        pad_idx: The word whose vector does not learn.
+
+    Returns:
+        The loss, summed over the batch, and the gradients of the weights, in their order.
 
     Raises:
-        IndexError: if the table has not all of them.
+        IndexError: if a word is not in the table, or a label is none of these.
     """
-    which, rows = torch.empty_like(places), table.new_empty(*places.shape, table.size(1))
-    given = (words.flatten(), places.flatten(), table, which.flatten(), rows.flatten(0, 1))
-    taken = arrays(*given)
-    shared(lambda begin, end: _look_up(begin, end, *taken), places.numel(), MOVE * rows.numel())
+    table, head, head_bias, *of_layer = weights
+    w_ih, w_hh, *biases = by_kind(of_layer)
+    b_ih, b_hh = map(_side_by_side, biases)
+    which, rows = _looked_up(words, ragged, len(w_hh), table)
+    way = Way.from_zero(mode, ragged, w_hh)
+    nothing = np.empty((0, 0, 0), table.dtype), np.empty((0, 0), np.int64)
+    there(mode, way, (rows, entering_bias(mode, b_ih, b_hh), *nothing), packed(w_ih, w_hh), b_hh)
+    outer, *of_head = map(np.zeros_like, (way.states, head, head_bias))
+    factor, last = table.dtype.type(1 / scale), ragged.last.numpy()
+    loss = _turn(way.states, last, head, head_bias, labels, factor, outer, *of_head)
+    recurrent, entering = back(mode, way, w_hh, outer, np.zeros_like(way.cells))
+    of_table = np.zeros(table.shape if table_learns else 0, table.dtype)
+    if table_learns:
+        _add_to_table(which, tiles.product(entering, w_ih), pad_idx, of_table)
+    kinds = of_weights(way, rows, recurrent, entering)
+    return loss, [of_table, *of_head, *chain.from_iterable(kinds)]
+
+
+def _looked_up(words: Any, ragged: Ragged, dirs: int, table: Any) -> tuple[Any, Any]:
+    """Words [dirs, total] as a layer reads them, and their vectors [dirs, total, size]."""
+    places = _side_by_side([part.numpy() for part in (ragged.forwards, ragged.backwards)[:dirs]])
+    which, rows = np.empty_like(places), room((*places.shape, table.shape[1]), table.dtype)
+    given = words.reshape(-1), places.reshape(-1), table
+    taken = *given, which.reshape(-1), rows.reshape(-1, table.shape[1])
+    shared(lambda begin, end: _look_up(begin, end, *taken), places.size, MOVE * rows.size)
     return which, rows
 
 
-def turn(
-    states: Tensor, last: Tensor, head: Tensor, bias: Tensor, labels: Tensor
-) -> tuple[Tensor, ...]:
-    """The loss of labels int64 [batch], and its gradients of states, head and bias.
-
-    Args:
-        states: float [dirs, steps, hidden].
-        last: Those that the head reads, int64 [batch].
-        head: float [outputs, dirs * hidden]; a single output is the log-odds of the second of two labels.
-        bias: float [outputs].
-        labels: 0 to the number of labels - 1.
-
-    Raises:
-        IndexError: if a label is none of these.
-    """
-    found = tuple(map(torch.zeros_like, (states, head, bias)))
-    loss = _turn(*arrays(states, last, head, bias, labels, *found))
-    return states.new_tensor(loss), *found
-
-
-def add_rows(
-    words: Tensor, rows: Tensor, factor: Tensor, pad_idx: int | None, table: Tensor
-) -> None:
-    """Adds rows [dirs, total, size] times a factor to the rows of a table [vocab_size, size] that belong to their words
-    [dirs, total], but to that of padding."""
-    which, given, (scale,), into = arrays(
-        words.flatten(), rows.flatten(0, 1), factor.view(1), table
-    )
-    padding = -1 if pad_idx is None else pad_idx
+def _add_to_table(words: Any, rows: Any, pad_idx: int | None, table: Any) -> None:
+    """Adds rows [dirs, total, size] to those of a table that belong to their words [dirs, total], but to that of
+    padding."""
+    padding, size = -1 if pad_idx is None else pad_idx, table.shape[1]
+    which, given = words.reshape(-1), rows.reshape(-1, size)
     shared(
-        lambda begin, end: _add_rows(begin, end, which, given, scale, padding, into),
-        -(-table.size(1) // COLUMNS), MOVE * rows.numel(),
+        lambda begin, end: _add_rows(begin, end, which, given, padding, table),
+        -(-size // COLUMNS), MOVE * rows.size,
     )  # fmt: skip
+
+
+def _side_by_side(parts: Sequence[Any]) -> Any:
+    """What each direction has as [dirs, ...], without a copy where there is one direction."""
+    return np.stack(parts) if len(parts) > 1 else parts[0][np.newaxis]

@@ -44,6 +44,15 @@ class Ragged:
         """Where the start and each step begin in [batch start states, total steps], and where the last one ends."""
         return np.cumsum([0, len(self.order), *self.sizes], dtype=np.int64)
 
+    def before(self, part: Tensor) -> Tensor:
+        """What stood before each step, float [dirs, total, ...], in float [dirs, batch + total, ...].
+
+        A view where all rows are as long: what was before them then stands a step further up.
+        """
+        if self.sizes and self.sizes[-1] == len(self.order):
+            return part[:, : len(self.previous)]
+        return part.index_select(1, self.previous)
+
     def gather(self, padded: Tensor, steps: Tensor) -> Tensor:
         """Fills the last of float [dirs, ..., size], one a real step; returns all.
 

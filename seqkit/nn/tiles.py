@@ -58,18 +58,19 @@ def add_tiles(_: Any, x: Any, panel: Any, out: Any) -> Any:
     def emit(context: Any, builder: Any, signature: Any, given: Any) -> Any:
         kinds = signature.args
         real, whole = context.get_value_type(kinds[0].dtype), context.get_value_type(types.int64)
-        arrays = [
+        numbers, weights, sums = (
             arrayobj.make_array(kind)(context, builder, value)
             for kind, value in zip(kinds, given, strict=True)
-        ]
-        rows, _ = cgutils.unpack_tuple(builder, arrays[2].shape)
+        )
+        rows, _ = cgutils.unpack_tuple(builder, sums.shape)
         left = builder.srem(rows, whole(ROWS))
         last = builder.sub(rows, left)
+        width = context.get_abi_sizeof(real)
         with cgutils.for_range_slice(builder, whole(0), last, whole(ROWS), whole) as (first, _):
-            _emit_tile(builder, ROWS, real, context.get_abi_sizeof(real), *arrays, first)
+            _emit_tile(builder, ROWS, real, width, numbers, weights, sums, first)
         for count in range(1, ROWS):
             with builder.if_then(builder.icmp_signed("==", left, whole(count))):
-                _emit_tile(builder, count, real, context.get_abi_sizeof(real), *arrays, last)
+                _emit_tile(builder, count, real, width, numbers, weights, sums, last)
         return context.get_dummy_value()
 
     return types.void(x, panel, out), emit

@@ -58,16 +58,6 @@ class Trace:
         hidden = self.states.size(2)
         return self.steps(self.gates[..., first * hidden : last * hidden])
 
-    def before(self, part: Tensor) -> Tensor:
-        """What stood before each step, float [dirs, total, hidden], in float [dirs, batch + total, hidden].
-
-        A view where all rows are as long: what was before them then stands a step further up.
-        """
-        previous, sizes = self.ragged.previous, self.ragged.sizes
-        if sizes and sizes[-1] == self.batch:
-            return part[:, : len(previous)]
-        return part.index_select(1, previous)
-
 
 @dataclass(frozen=True)
 class Entering:

@@ -94,7 +94,7 @@ def _lstm_backward(
     grads = torch.empty_like(trace.gates)  # first d gates / d (cell, cell, cell, state)
     to_i, to_f, to_g, to_o = torch.split(grads, hidden, dim=2)
     torch.addcmul(i, i, i, value=-1, out=to_i).mul_(g)
-    torch.addcmul(f, f, f, value=-1, out=to_f).mul_(trace.before(trace.cells))
+    torch.addcmul(f, f, f, value=-1, out=to_f).mul_(trace.ragged.before(trace.cells))
     torch.addcmul(i, i * g, g, value=-1, out=to_g)
     torch.addcmul(o, o, o, value=-1, out=to_o).mul_(squashed)
     slopes = torch.addcmul(o, o * squashed, squashed, value=-1)  # d state / d cell
@@ -144,7 +144,7 @@ def _gru_backward(
     candidate = (1 - z).mul_(_tanh_slope(n))
     torch.mul(candidate, r, out=to_n)
     torch.addcmul(r, r, r, value=-1, out=to_r).mul_(trace.extra).mul_(candidate)
-    torch.addcmul(z, z, z, value=-1, out=to_z).mul_(trace.before(trace.states) - n)
+    torch.addcmul(z, z, z, value=-1, out=to_z).mul_(trace.ragged.before(trace.states) - n)
     by_gate = grads.view(*grads.shape[:2], 3, hidden)
     states = trace.with_start(outer)
     views = _backwards(
@@ -177,7 +177,7 @@ def _weights(
 ) -> tuple[Tensor, ...]:
     of_recurrent = recurrent.sum(dim=1)
     of_entering = of_recurrent.clone() if entering is recurrent else entering.sum(dim=1)
-    of_states = _outer(trace.before(trace.states), recurrent)
+    of_states = _outer(trace.ragged.before(trace.states), recurrent)
     return _outer(inputs, entering), of_states, of_entering, of_recurrent
 
 

@@ -15,6 +15,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 from seqkit.errors import SeqkitError
+from seqkit.nn.kernels import has_numba
 from seqkit.pipeline import Pipeline
 from seqkit.processes import Processes
 from seqkit.settings import TrainingConfig
@@ -22,6 +23,9 @@ from seqkit.training.adversarial import Adversary
 from seqkit.training.averaging import MovingAverage
 from seqkit.training.report import Reporter
 from seqkit.training.schedules import build_optimizer, build_schedule
+
+TINY = 1e-6
+"""What is added to a norm before it divides, as torch does it."""
 
 
 class FaultyStepError(SeqkitError):
@@ -232,20 +236,28 @@ class Updater:
         try:
             batch = self.pipeline.collate(items)
             real, padded = self.pipeline.count_steps(batch)
-            batch = batch.to(self.accelerator.device)
-            with self._mixed():
-                loss, count = self.network(batch)
-            scale = scale or max(1, int(count))
-            self._go_back(loss / scale)
-            if self.adversary:
-                with self.adversary.attacking(), self._mixed():
-                    attacked, _ = self.network(batch)
-                self._go_back(attacked / scale)
+            loss, count = self._learn(batch.to(self.accelerator.device), scale)
         except (RuntimeError, MemoryError) as error:
             if _is_out_of_memory(error):
                 raise _NoRoomError(items) from None
             raise
-        return _Sums(float(loss.detach()), int(count), real, padded, scale)
+        return _Sums(loss, count, real, padded, scale or max(1, count))
+
+    def _learn(self, batch: Any, scale: int) -> tuple[float, int]:
+        """Adds the gradient of a batch's loss divided by `scale` (0: its units); returns the loss and its units."""
+        with self._mixed():
+            learnt = None if self.adversary else self.pipeline.learn(batch, scale)
+            if learnt is not None:
+                return learnt
+            loss, units = self.network(batch)
+        count = int(units)
+        scale = scale or max(1, count)
+        self._go_back(loss / scale)
+        if self.adversary:
+            with self.adversary.attacking(), self._mixed():
+                attacked, _ = self.network(batch)
+            self._go_back(attacked / scale)
+        return float(loss.detach()), count
 
     def _gradients(self) -> list[Tensor]:
         return [p.grad for p in self._parameters if p.grad is not None]
@@ -254,11 +266,14 @@ class Updater:
         limit = self.config.clip_norm or math.inf
         if self.accelerator.scaler is not None:
             return float(self.accelerator.clip_grad_norm_(self._parameters, limit))
-        if limit < math.inf or self.accelerator.device.type != "cpu":
+        if self.accelerator.device.type != "cpu":
             return float(nn.utils.clip_grad_norm_(self._parameters, limit))
-        # The same without multiplying by 1, which a small network's step would notice.
-        norms = [torch.linalg.vector_norm(gradient) for gradient in self._gradients()]
-        return float(torch.linalg.vector_norm(torch.stack(norms)))
+        # The same without multiplying by 1.
+        gradients = self._gradients()
+        norm = _norm(gradients)
+        if float(norm) + TINY > limit:
+            _scale(gradients, min(1.0, float(limit / (norm + TINY))))
+        return float(norm)
 
     def _check(self, loss: float, norm: float) -> None:
         if not math.isfinite(loss):
@@ -305,8 +320,19 @@ def _is_out_of_memory(error: Exception) -> bool:
     return "out of memory" in text or "can't allocate memory" in text or "not enough memory" in text
 
 
+def _norm(gradients: Sequence[Tensor]) -> Tensor:
+    """The norm of all gradients, which are on the CPU."""
+    if has_numba():
+        from seqkit.training import compiled_update  # numba takes a while
+
+        if compiled_update.takes(gradients):
+            return compiled_update.norm(gradients)
+    norms = torch.stack([torch.linalg.vector_norm(gradient) for gradient in gradients])
+    whole: Tensor = torch.linalg.vector_norm(norms)
+    return whole
+
+
 def _scale(gradients: Sequence[Tensor], factor: float) -> None:
-    """So that accumulated batches weigh by their units, as in one large batch."""
     if factor != 1.0:
         for gradient in gradients:
             gradient.mul_(factor)

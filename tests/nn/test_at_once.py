@@ -44,9 +44,14 @@ def labels_of(outputs: int, rows: int = 20) -> Tensor:
     return torch.arange(rows) % max(2, outputs)
 
 
-def grads_of(loss: Tensor, model: nn.Module) -> list[Tensor | None]:
-    """Of a mean, as a step of training has it."""
-    return list(torch.autograd.grad(loss / 20, list(model.parameters()), allow_unused=True))
+def learnt(
+    model: Classifier, batch: Batch, labels: Tensor, scale: float = 20
+) -> tuple[float, list[Tensor | None]]:
+    """The loss, and the gradients of a mean, as a step of training has it."""
+    model.zero_grad()
+    loss = model.learn(batch, labels, scale)
+    assert loss is not None
+    return loss, [weight.grad for weight in model.parameters()]
 
 
 @needs_numba
@@ -59,25 +64,36 @@ def test_loss_and_gradients_are_those_of_autograd(
 ) -> None:
     model = classifier(cell, outputs, bidirectional=bidirectional)
     batch, labels = batch_of(lengths), labels_of(outputs)
-    assert goes_at_once(model, batch)
-    found = model.loss(batch, labels)
+    loss, grads = learnt(model, batch, labels)
     logits, _ = model(batch)
     if outputs == 1:
         logits = torch.cat([torch.zeros_like(logits), logits], dim=1)
     wanted = nn.functional.cross_entropy(logits, labels, reduction="sum")
-    torch.testing.assert_close(found, wanted)
-    torch.testing.assert_close(grads_of(found, model), grads_of(wanted, model))
+    torch.testing.assert_close(loss, wanted.item())
+    torch.testing.assert_close(
+        grads, list(torch.autograd.grad(wanted / 20, list(model.parameters())))
+    )
+
+
+@needs_numba
+def test_gradients_are_added_to_what_is_there() -> None:
+    model, batch = classifier(), batch_of(MIXED)
+    _, once = learnt(model, batch, labels_of(3))
+    wanted = [3 * grad for grad in once if grad is not None]
+    model.learn(batch, labels_of(3), 10)
+    torch.testing.assert_close([weight.grad for weight in model.parameters()], wanted)
 
 
 @needs_numba
 def test_padding_and_what_is_frozen_do_not_learn() -> None:
     model = classifier()
     assert model.embedding.table is not None
-    of_table = grads_of(model.loss(batch_of(MIXED), labels_of(3)), model)[0]
+    of_table = learnt(model, batch_of(MIXED), labels_of(3))[1][0]
     assert of_table is not None and not of_table[0].any() and of_table[1:].any()
     model.embedding.table.weight.requires_grad_(False)
-    model.loss(batch_of(MIXED), labels_of(3)).backward()
-    assert model.embedding.table.weight.grad is None
+    model.head.bias.requires_grad_(False)
+    learnt(model, batch_of(MIXED), labels_of(3))
+    assert model.embedding.table.weight.grad is None and model.head.bias.grad is None
     assert model.head.weight.grad is not None
 
 
@@ -88,8 +104,8 @@ def test_gradients_are_the_same_with_any_number_of_threads(monkeypatch: pytest.M
     for threads in (1, 2, 5):
         workers.set_workers(threads)
         model = classifier(bidirectional=True).float()
-        loss = model.loss(batch_of(MIXED), labels_of(3))
-        found.append([loss, *grads_of(loss, model)])
+        loss, grads = learnt(model, batch_of(MIXED), labels_of(3))
+        found.append([torch.tensor(loss), *grads])
     for other in found[1:]:
         assert all(torch.equal(a, b) for a, b in zip(found[0], other, strict=True))
 
@@ -97,6 +113,12 @@ def test_gradients_are_the_same_with_any_number_of_threads(monkeypatch: pytest.M
 def hooked() -> Classifier:
     model = classifier()
     model.embedding.register_forward_hook(lambda *_: None)
+    return model
+
+
+def watched() -> Classifier:
+    model = classifier()
+    model.head.weight.register_hook(lambda grad: 2 * grad)
     return model
 
 
@@ -125,6 +147,7 @@ def with_own_vectors() -> Classifier:
 def test_what_somebody_derives_is_asked() -> None:
     model = classifier()
     model.__class__ = Unsure
+    assert model.learn(batch_of(MIXED), labels_of(3), 1) is None
     loss = model.loss(batch_of(MIXED), labels_of(3))
     assert loss.item() == pytest.approx(20 * math.log(3))
 
@@ -144,12 +167,13 @@ def test_what_somebody_derives_is_asked() -> None:
         lambda: classifier(words={"dropout": 0.5}),
         lambda: classifier(words={"scaled": True}),
         hooked,
+        watched,
         with_own_vectors,
     ],
 )
 def test_what_is_not_plain_is_left_to_autograd(make: Callable[[], Classifier]) -> None:
     model = make()
-    assert not goes_at_once(model, batch_of(MIXED))
+    assert model.learn(batch_of(MIXED), labels_of(3), 1) is None
     assert torch.isfinite(model.loss(batch_of(MIXED), labels_of(3)))
 
 
@@ -175,15 +199,15 @@ def test_what_is_no_number_stays_so() -> None:
     model = classifier()
     with torch.no_grad():
         model.head.bias[0] = torch.nan
-    assert torch.isnan(model.loss(batch_of(FULL), labels_of(3)))
+    assert math.isnan(learnt(model, batch_of(FULL), labels_of(3))[0])
 
 
 @needs_numba
 def test_words_labels_and_lengths_that_are_not_there_are_refused() -> None:
     model, batch = classifier(), batch_of(FULL)
     with pytest.raises(IndexError, match="label"):
-        model.loss(batch, labels_of(3) + 1)
+        model.learn(batch, labels_of(3) + 1, 1)
     with pytest.raises(IndexError, match="word"):
-        model.loss(Batch(batch.values + VOCAB, batch.lengths), labels_of(3))
+        model.learn(Batch(batch.values + VOCAB, batch.lengths), labels_of(3), 1)
     with pytest.raises(ShapeError, match="lengths must be 0 to 5, got 5 to 6"):
-        model.loss(Batch(batch.values, batch.lengths + (torch.arange(20) == 1)), labels_of(3))
+        model.learn(Batch(batch.values, batch.lengths + (torch.arange(20) == 1)), labels_of(3), 1)

@@ -85,7 +85,8 @@ def test_the_schedule_keeps_the_ratio_of_groups_with_rates_of_their_own() -> Non
 @pytest.mark.parametrize(("name", "kind"), [("adam", Adam), ("adamw", AdamW), ("sgd", SGD)])
 def test_the_optimizer_is_the_one_named_with_its_settings(name: str, kind: type) -> None:
     config = TrainingConfig(optimizer=name, lr=0.5, weight_decay=0.25, momentum=0.75)  # type: ignore[arg-type]
-    optimizer = build_optimizer(config, [{"params": [torch.nn.Parameter(torch.zeros(1))]}])
+    weight = torch.nn.Parameter(torch.zeros(1, dtype=torch.float64))
+    optimizer = build_optimizer(config, [{"params": [weight]}])
     assert type(optimizer) is kind
     assert optimizer.defaults["lr"] == 0.5 and optimizer.defaults["weight_decay"] == 0.25
     assert optimizer.defaults.get("momentum", 0.75) == 0.75
