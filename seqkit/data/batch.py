@@ -67,8 +67,10 @@ def pad_alike(
 ) -> tuple[list[Tensor], Tensor]:
     """(values of each, their lengths) of several batches whose sequences have the same lengths, see `pad_joined`."""
     sizes = np.asarray(lengths, dtype=np.int64)
-    shape = len(sizes), max(1, int(sizes.max()))
-    real = np.arange(shape[1]) < sizes[:, None] if sizes.min() < shape[1] else None
+    known = lengths if isinstance(lengths, list) else sizes.tolist()  # numpy takes longer for a few
+    shortest, longest = min(known), max(1, *known)
+    shape = len(sizes), longest
+    real = np.arange(longest) < sizes[:, None] if shortest < longest else None
 
     def padded(flat: np.ndarray) -> Tensor:
         kind = np.float32 if flat.size and flat.dtype.kind == "f" else np.int64

@@ -53,6 +53,20 @@ class StoredItems(Sequence[ItemT], Generic[ItemT]):
         start = self._ends[index - 1] if index else 0
         return self._unpack(self.values[start : self._ends[index]])
 
+    def chosen(self, places: Sequence[int]) -> list[ItemT]:
+        """The items at some places, from 0; together they are found faster than one by one."""
+        which = np.asarray(places)
+        begins = np.where(which > 0, self._ends[which - 1], 0).tolist()
+        ends = self._ends[which].tolist()
+        return [self._unpack(self.values[a:b]) for a, b in zip(begins, ends, strict=True)]
+
+
+def chosen(items: Sequence[ItemT], places: Sequence[int]) -> list[ItemT]:
+    """The items at some places, from 0."""
+    if isinstance(items, StoredItems):
+        return items.chosen(places)
+    return [items[place] for place in places]
+
 
 def encoded(
     pipeline: Pipeline[Any, ItemT, Any], examples: Sequence[Any], keep: bool

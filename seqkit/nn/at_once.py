@@ -41,11 +41,9 @@ def goes_at_once(model: Classifier, batch: Batch) -> bool:
     if any(type(part) not in PARTS or _is_heard(part) for part in parts):
         return False
     assert isinstance(embedding, TokenEmbedding) and isinstance(layers, Recurrent)
-    if any(map(_is_watched, model.parameters())):
-        return False
     dropped = model.training and (encoder.dropout.p or model.dropout.p)
     plain = embedding.only_looks_up and layers.is_plain and model.pooling.parts == ["last"]
-    return plain and not dropped
+    return plain and not dropped and not any(map(_is_watched, _weights(model)))
 
 
 def _is_heard(part: nn.Module) -> bool:
@@ -54,7 +52,21 @@ def _is_heard(part: nn.Module) -> bool:
     return bool(heard or part._backward_hooks or part._backward_pre_hooks)
 
 
-def _is_watched(weight: nn.Parameter) -> bool:
+def _table_and_layer(model: Classifier) -> tuple[nn.Embedding, Recurrent]:
+    """The vectors of a plain one's words, and what reads them."""
+    embedding, layers = model.embedding, model.encoder.layers
+    assert isinstance(embedding, TokenEmbedding) and isinstance(layers, Recurrent)
+    assert embedding.table is not None
+    return embedding.table, layers
+
+
+def _weights(model: Classifier) -> list[Tensor]:
+    """All that a plain one learns: of its words, of its head, and of its layer, kind by kind."""
+    (table, layers), head = _table_and_layer(model), model.head
+    return [table.weight, head.weight, head.bias, *chain.from_iterable(layers.weights_by_kind(0))]
+
+
+def _is_watched(weight: Tensor) -> bool:
     """Whether somebody waits for its gradient."""
     return bool(weight._backward_hooks or weight._post_accumulate_grad_hooks)
 
@@ -69,11 +81,7 @@ def learn_at_once(model: Classifier, batch: Batch, labels: Tensor, scale: float)
     from seqkit.nn import compiled_at_once  # numba takes a while
     from seqkit.nn.machine_code import arrays
 
-    embedding, layers = model.embedding, model.encoder.layers
-    assert isinstance(embedding, TokenEmbedding) and isinstance(layers, Recurrent)
-    assert embedding.table is not None
-    table, head, of_layer = embedding.table, model.head, layers.weights_by_kind(0)
-    weights = [table.weight, head.weight, head.bias, *chain.from_iterable(of_layer)]
+    (table, layers), weights = _table_and_layer(model), _weights(model)
     words, wanted, *values = arrays(batch.values, labels, *weights)
     loss, gradients = compiled_at_once.learn(
         layers.mode, layout_of(batch.lengths, words.shape[1]), words, wanted, values, scale,

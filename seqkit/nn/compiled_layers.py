@@ -94,10 +94,10 @@ def back(mode: str, way: Way, w_hh: Sequence[Any], outer: Any, inner: Any) -> tu
 
 def of_weights(way: Way, rows: Any, recurrent: Any, entering: Any) -> tuple[Any, ...]:
     """Gradients of `weight_ih`, `weight_hh`, `bias_ih` and `bias_hh`, each [dirs, ...]."""
-    before = way.ragged.before(torch.from_numpy(way.states)).numpy()
-    given = (rows, entering), (before, recurrent)
-    products, sums = zip(*(tiles.outer_products(*pair) for pair in given), strict=True)
-    return *products, *sums
+    before, alike = way.ragged.before(torch.from_numpy(way.states)).numpy(), entering is recurrent
+    of_states, of_recurrent = tiles.outer_products(before, recurrent)
+    of_rows, of_entering = tiles.outer_products(rows, entering, sums=not alike)
+    return of_rows, of_states, of_recurrent.copy() if alike else of_entering, of_recurrent
 
 
 def _take(walk: Any, way: Way, depth: int, *given: Any) -> None:
@@ -120,7 +120,8 @@ def _kernel(mode: str, weights: Packed | None = None) -> Kernel:
     ) -> tuple[Tensor, Tensor]:
         grads = (part.detach().numpy() for part in (outer, inner))
         recurrent, entering = back(mode, Way.of(trace), arrays(*w_hh), *grads)
-        return torch.from_numpy(recurrent), torch.from_numpy(entering)
+        found = torch.from_numpy(recurrent)
+        return found, found if entering is recurrent else torch.from_numpy(entering)
 
     def inputs(grads: Tensor, weights: Weights) -> Tensor:
         return torch.from_numpy(tiles.product(arrays(grads)[0], arrays(*weights)))
@@ -128,8 +129,9 @@ def _kernel(mode: str, weights: Packed | None = None) -> Kernel:
     def weights_of(
         trace: Trace, inputs: Tensor, recurrent: Tensor, entering: Tensor
     ) -> tuple[Tensor, ...]:
-        found = of_weights(Way.of(trace), *arrays(inputs, recurrent, entering))
-        return tuple(map(torch.from_numpy, found))
+        rows, grads = arrays(inputs, recurrent)
+        of_sums = grads if entering is recurrent else arrays(entering)[0]
+        return tuple(map(torch.from_numpy, of_weights(Way.of(trace), rows, grads, of_sums)))
 
     states = 2 if mode == "LSTM" else 1
     return Kernel(

@@ -250,8 +250,8 @@ def _fill_narrow_product(
 
 @compiled
 def _fill_outer_products(begin: int, end: int, x: Any, y: Any, result: Any, total: Any) -> None:
-    """Parts of the outer products, and of the sums of `y`: rows of the result as wide as a panel of `y`, one direction
-    after the other.
+    """Parts of the outer products, and of the sums of `y` where there is room: rows of the result as wide as a panel of
+    `y`, one direction after the other.
 
     Sums grow panel by panel in a place of their own, near the processor, and are turned when they are whole.
     """
@@ -267,7 +267,8 @@ def _fill_outer_products(begin: int, end: int, x: Any, y: Any, result: Any, tota
             columns = x[d, first:last].T
             for panel in range(left, right):
                 part = y[d, first:last, panel * width : (panel + 1) * width]
-                _add_rows_up(y[d], first, last, panel * width, total[d])
+                if len(total):
+                    _add_rows_up(y[d], first, last, panel * width, total[d])
                 if part.shape[1] == width and y.strides[1] % CACHE_PERIOD:
                     add_panel(columns, part, sums[panel - left])
                 else:
@@ -321,11 +322,12 @@ def product(x: Any, weights: Sequence[Any], start: Any = None) -> Any:
     return result
 
 
-def outer_products(x: Any, y: Any) -> tuple[Any, Any]:
+def outer_products(x: Any, y: Any, *, sums: bool = True) -> tuple[Any, Any]:
     """The sums over steps of the outer products of y [dirs, steps, to] and x [dirs, steps, from], [dirs, to, from], and
-    of y, [dirs, to]."""
+    those of y, [dirs, to], if they are wanted."""
     dirs, steps, size = x.shape
-    result, total = room((dirs, y.shape[2], size), x.dtype), np.zeros((dirs, y.shape[2]), y.dtype)
+    result = room((dirs, y.shape[2], size), x.dtype)
+    total = np.zeros((dirs if sums else 0, y.shape[2]), y.dtype)
     shared(
         lambda begin, end: _fill_outer_products(begin, end, x, y, result, total),
         dirs * -(-y.shape[2] * y.itemsize // BYTES), result.size * steps,

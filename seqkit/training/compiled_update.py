@@ -51,6 +51,11 @@ class CompiledAdam(Adam):
             if "decoupled_weight_decay" in group:  # newer torch writes it down
                 group["decoupled_weight_decay"] = decoupled
 
+    @staticmethod
+    def profile_hook_step(func: Any) -> Any:
+        """A step as it is: torch looks for hooks and a profiler around it, which takes longer than a small step."""
+        return func
+
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]
         """Takes a step by the gradients that are there."""
@@ -74,14 +79,13 @@ class CompiledAdam(Adam):
 def takes(tensors: Sequence[Tensor]) -> bool:
     """Whether machine code takes them: their numbers are in float32, side by side, where it runs."""
     return all(
-        part.dtype == torch.float32 and part.device.type == "cpu" and part.is_contiguous()
-        for part in tensors
+        part.dtype == torch.float32 and part.is_cpu and part.is_contiguous() for part in tensors
     )
 
 
-def norm(tensors: Sequence[Tensor]) -> Tensor:
+def norm(tensors: Sequence[Tensor]) -> float:
     """The norm of all numbers of tensors that `takes`."""
-    return torch.tensor(math.sqrt(_square_sum(np.array(_places(tensors)), _sizes(tensors))))
+    return math.sqrt(_square_sum(np.array(_places(tensors)), _sizes(tensors)))
 
 
 def _places(tensors: Sequence[Tensor]) -> list[int]:

@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from seqkit.data.batching import make_batches
-from seqkit.data.stored_items import encoded
+from seqkit.data.stored_items import chosen, encoded
 from seqkit.errors import SeqkitError
 from seqkit.nn.kernels import start_compiled
 from seqkit.pipeline import Pipeline, Scores
@@ -230,7 +230,7 @@ class Trainer:
                 break
             self.pipeline.before_step(self.state.step)
             try:
-                step = self.updater.step([[items[i] for i in batch] for batch in group])
+                step = self.updater.step([chosen(items, batch) for batch in group])
             except FaultyStepError as fault:
                 self._pass_over(fault, [train[i] for batch in group for i in batch])
             else:
@@ -321,7 +321,7 @@ class Trainer:
         )
         total, units = 0.0, 0
         for loss, count in self.processes.map(
-            lambda batch: self._loss([items[i] for i in batch]), batches
+            lambda batch: self._loss(chosen(items, batch)), batches
         ):
             total, units = total + loss, units + count
         return total / max(1, units)

@@ -271,9 +271,9 @@ class Updater:
         # The same without multiplying by 1.
         gradients = self._gradients()
         norm = _norm(gradients)
-        if float(norm) + TINY > limit:
-            _scale(gradients, min(1.0, float(limit / (norm + TINY))))
-        return float(norm)
+        if norm + TINY > limit:
+            _scale(gradients, min(1.0, float(limit / (torch.tensor(norm) + TINY))))
+        return norm
 
     def _check(self, loss: float, norm: float) -> None:
         if not math.isfinite(loss):
@@ -320,7 +320,7 @@ def _is_out_of_memory(error: Exception) -> bool:
     return "out of memory" in text or "can't allocate memory" in text or "not enough memory" in text
 
 
-def _norm(gradients: Sequence[Tensor]) -> Tensor:
+def _norm(gradients: Sequence[Tensor]) -> float:
     """The norm of all gradients, which are on the CPU."""
     if has_numba():
         from seqkit.training import compiled_update  # numba takes a while
@@ -328,8 +328,7 @@ def _norm(gradients: Sequence[Tensor]) -> Tensor:
         if compiled_update.takes(gradients):
             return compiled_update.norm(gradients)
     norms = torch.stack([torch.linalg.vector_norm(gradient) for gradient in gradients])
-    whole: Tensor = torch.linalg.vector_norm(norms)
-    return whole
+    return float(torch.linalg.vector_norm(norms))
 
 
 def _scale(gradients: Sequence[Tensor], factor: float) -> None:

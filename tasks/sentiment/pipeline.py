@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -37,8 +37,7 @@ _BREAK = re.compile(r"<br\s*/?>")
 """Line breaks of web pages, which stand in many review collections."""
 
 
-@dataclass(frozen=True)
-class Item:
+class Item(NamedTuple):
     """A text as ids, and its label's index where it has one."""
 
     ids: list[int] | np.ndarray
