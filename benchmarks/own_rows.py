@@ -36,9 +36,14 @@ REVIEWS, SENTENCES, PAIRS, SEEN = 12_500, 7_000, 14_500, 3_000
 """Of an epoch whose inside is looked at: half of the data set, so that its one checkpoint counts as it really does."""
 
 
-def cached_features(setup: Setup) -> dict[str, Any]:
-    """Seconds a picture of an epoch, with features that were computed before and with the CNN at work in it."""
+def cached_features(setup: Setup, backbone: str = "") -> dict[str, Any]:
+    """Seconds a picture of an epoch, with features that were computed before and with the CNN at work in it: the
+    recipe's, or one of torchvision's as it starts out, since its speed does not hang on its weights."""
     settings = write_pictures(setup)
+    if backbone:
+        weights = setup.work / f"{backbone}.safetensors"
+        write_untrained(backbone, weights)
+        settings = merge(settings, {"model": {"backbone": backbone, "weights": str(weights)}})
     ours = seqkit_training(setup, "captioning", settings, "dev_loss", PICTURES)
     without = part(setup, "without")
     theirs = seqkit_training(
@@ -46,6 +51,16 @@ def cached_features(setup: Setup) -> dict[str, Any]:
     )
     times, known = race(ours, theirs, setup.repeats)
     return {"cases": {f"{PICTURES} pictures": times}, **known}
+
+
+def write_untrained(backbone: str, path: Path) -> None:
+    """Writes weights that a network of torchvision starts from; a ResNet's blocks then add nothing, so that numbers stay
+    of a size."""
+    from safetensors.torch import save_file
+    from torchvision import models
+
+    options = {"zero_init_residual": True} if backbone.startswith("resnet") else {}
+    save_file(models.get_model(backbone, **options).state_dict(), path)
 
 
 def write_pictures(setup: Setup, count: int = PICTURES) -> Settings:

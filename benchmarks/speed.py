@@ -5,9 +5,9 @@
 
 Both sides of a row do the same work on this machine in this very run, in turns; a ratio is that of the medians. DATA
 holds a folder a data set, as `data_scripts/` makes them; FOLDER is what `peers.py` made; `--runs` names the runs that
-`scores.py` trained. Each row goes into
-speed.json beside this script once it is measured, with every repetition, and a row that is there is measured again only
-if it is named, so that a long table goes on where it stopped. `--write` puts the table into docs/speed.md.
+`scores.py` trained. Each row goes into speed.json beside this script once it is measured, with every repetition, and a
+row that is there is measured again only if it is named, so that a long table goes on where it stopped. `--write` puts
+the table into docs/speed.md; `--records` and `--page` name other files, for another processor.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         options.records.write_text(text, encoding="utf-8")
     print(table(records))
     if options.write:
-        write_between(PAGE, MARKS, table(records))
+        write_between(options.page, MARKS, table(records))
 
 
 def parser() -> argparse.ArgumentParser:
@@ -66,7 +66,8 @@ def parser() -> argparse.ArgumentParser:
     about = "threads of either side (default: %(default)s, the cores); seqkit uses as many of them as it finds good"
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help=about)
     parser.add_argument("--records", type=Path, default=RECORDS, help="file of what was measured")
-    parser.add_argument("--write", action="store_true", help="put the table into docs/speed.md")
+    parser.add_argument("--page", type=Path, default=PAGE, help="page with a place for the table")
+    parser.add_argument("--write", action="store_true", help="put the table into the page")
     return parser
 
 

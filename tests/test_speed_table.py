@@ -135,9 +135,10 @@ def test_a_measured_row_is_kept_and_the_page_gets_the_table(
     page.write_text(f"before\n{begin}\nold\n{end}\nafter\n", encoding="utf-8")
     row = bench.row.Row("gru", "w", "a", "2", lambda _: record(1, 2), "s", 1)
     monkeypatch.setattr(bench.speed, "ROWS", (row,))
-    monkeypatch.setattr(bench.speed, "PAGE", page)
     monkeypatch.setattr(bench.speed, "limit_threads", lambda threads: None)
-    bench.speed.main(["--data", str(tmp_path), "--records", str(kept), "--write"])
+    bench.speed.main(
+        ["--data", str(tmp_path), "--records", str(kept), "--page", str(page), "--write"]
+    )
     records = bench.speed.read_records(kept)
     assert records["gru"]["cases"]["one"]["theirs"] == [2, 2, 2]
     text = page.read_text(encoding="utf-8")

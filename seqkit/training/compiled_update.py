@@ -64,7 +64,7 @@ class CompiledAdam(Adam):
             grads = [weight.grad.contiguous() for weight in learning]
             states = [self.state[weight] or self._begin(weight) for weight in learning]
             kept = ([state[name] for state in states] for name in ("exp_avg", "exp_avg_sq", "step"))
-            places = np.array([_places(part) for part in (learning, grads, *kept)])
+            places = _whole([_places(part) for part in (learning, grads, *kept)])
             _adam(
                 places, _sizes(grads), group["lr"], *group["betas"], group["eps"],
                 group["weight_decay"], self.decoupled,
@@ -85,7 +85,7 @@ def takes(tensors: Sequence[Tensor]) -> bool:
 
 def norm(tensors: Sequence[Tensor]) -> float:
     """The norm of all numbers of tensors that `takes`."""
-    return math.sqrt(_square_sum(np.array(_places(tensors)), _sizes(tensors)))
+    return math.sqrt(_square_sum(_whole(_places(tensors)), _sizes(tensors)))
 
 
 def _places(tensors: Sequence[Tensor]) -> list[int]:
@@ -93,7 +93,12 @@ def _places(tensors: Sequence[Tensor]) -> list[int]:
 
 
 def _sizes(tensors: Sequence[Tensor]) -> Any:
-    return np.array([part.numel() for part in tensors])
+    return _whole([part.numel() for part in tensors])
+
+
+def _whole(numbers: Sequence[Any]) -> Any:
+    """Whole numbers as an array, also where there are none."""
+    return np.array(numbers, np.int64)
 
 
 @intrinsic  # type: ignore[untyped-decorator]

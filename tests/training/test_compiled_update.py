@@ -91,6 +91,14 @@ def test_a_training_goes_on_with_either(decoupled: bool) -> None:
     close(mine, others)
 
 
+def test_weights_that_got_no_gradient_stay() -> None:
+    weights = network()
+    before = copy.deepcopy(weights)
+    compiled_update.CompiledAdam(weights.parameters()).step()
+    assert all(torch.equal(a, b) for a, b in zip(weights, before, strict=True))
+    assert compiled_update.norm([]) == 0
+
+
 def test_gradients_that_lie_otherwise_are_read_in_the_order_of_their_weights() -> None:
     weight = nn.Parameter(torch.zeros(2, 3))
     weight.grad = torch.tensor([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0]]).T
