@@ -54,8 +54,8 @@ def cached_features(setup: Setup, backbone: str = "") -> dict[str, Any]:
 
 
 def write_untrained(backbone: str, path: Path) -> None:
-    """Writes weights that a network of torchvision starts from; a ResNet's blocks then add nothing, so that numbers stay
-    of a size."""
+    """Writes weights that a network of torchvision starts from; a ResNet's blocks then add nothing, so that numbers
+    stay of a size."""
     from safetensors.torch import save_file
     from torchvision import models
 
