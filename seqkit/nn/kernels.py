@@ -46,6 +46,11 @@ FULL_ENOUGH_ON_GPU = 0.5
 _COMPILED = "seqkit.nn.compiled_layers"
 
 
+def may_compile(kernel: str) -> bool:
+    """Whether a kernel that is asked for leaves other work than that of layers to machine code."""
+    return kernel in ("auto", "compiled")
+
+
 class MayCompile:
     """A part of a network that machine code may compute.
 

@@ -20,6 +20,7 @@ from seqkit.nn.kernels import (
     answers_compiled,
     check_kernel,
     exact,
+    may_compile,
     runs_compiled,
 )
 from seqkit.nn.observed import Observer, SeenStep
@@ -252,7 +253,7 @@ class Recurrent(nn.RNNBase):
         """Whether machine code takes such inputs a step on now."""
         if self.answers_whole:
             return True
-        compiles = self.kernel in ("auto", "compiled") and answers_compiled(inputs)
+        compiles = may_compile(self.kernel) and answers_compiled(inputs)
         return compiles and self.cell.name == "gru"
 
     def _cell_step(
@@ -342,4 +343,4 @@ def set_kernel(network: nn.Module, kernel: str) -> None:
             check_kernel(kernel, part.cell.name)
             part.kernel = kernel
         elif isinstance(part, MayCompile):
-            part.compiles = kernel in ("auto", "compiled")
+            part.compiles = may_compile(kernel)

@@ -9,7 +9,7 @@ from torch.optim import SGD, Adam, AdamW, NAdam, Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 from seqkit.errors import UnknownNameError
-from seqkit.nn.kernels import runs_compiled
+from seqkit.nn.kernels import may_compile, runs_compiled
 from seqkit.settings import TrainingConfig
 
 
@@ -27,7 +27,7 @@ def _adam(config: TrainingConfig, groups: list[dict[str, Any]], *, decoupled: bo
     options: dict[str, Any] = {
         "lr": config.lr, "eps": config.adam_eps, "weight_decay": config.weight_decay,
     }  # fmt: skip
-    if all(map(runs_compiled, weights)):
+    if may_compile(config.kernel) and all(map(runs_compiled, weights)):
         from seqkit.training import compiled_update  # numba takes a while
 
         if compiled_update.takes(weights):

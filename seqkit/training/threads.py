@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from seqkit.kept import kept
-from seqkit.nn.kernels import COMPILED_UP_TO, X86, has_numba
+from seqkit.nn.kernels import COMPILED_UP_TO, X86, has_numba, may_compile
 from seqkit.nn.recurrent import Recurrent
 from seqkit.nn.workers import set_workers, threads_restored
 from seqkit.pipeline import Pipeline
@@ -83,7 +83,7 @@ def machine_code_multiplies(pipeline: Pipeline[Any, Any, Any]) -> bool:
 def _multiplies_in_torch(part: nn.Module) -> bool:
     """Whether torch makes large products for this part of a network that learns."""
     if isinstance(part, Recurrent):
-        return part.kernel not in ("auto", "compiled") or part.hidden_size > COMPILED_UP_TO
+        return not may_compile(part.kernel) or part.hidden_size > COMPILED_UP_TO
     learns = any(parameter.requires_grad for parameter in part.parameters(recurse=False))
     return learns and isinstance(part, (nn.MultiheadAttention, nn.modules.conv._ConvNd))
 

@@ -15,7 +15,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 from seqkit.errors import SeqkitError
-from seqkit.nn.kernels import has_numba
+from seqkit.nn.kernels import has_numba, may_compile
 from seqkit.pipeline import Pipeline
 from seqkit.processes import Processes
 from seqkit.settings import TrainingConfig
@@ -270,7 +270,7 @@ class Updater:
             return float(nn.utils.clip_grad_norm_(self._parameters, limit))
         # The same without multiplying by 1.
         gradients = self._gradients()
-        norm = _norm(gradients)
+        norm = _norm(gradients, compiles=may_compile(self.config.kernel))
         if norm + TINY > limit:
             _scale(gradients, min(1.0, float(limit / (torch.tensor(norm) + TINY))))
         return norm
@@ -320,9 +320,9 @@ def _is_out_of_memory(error: Exception) -> bool:
     return "out of memory" in text or "can't allocate memory" in text or "not enough memory" in text
 
 
-def _norm(gradients: Sequence[Tensor]) -> float:
-    """The norm of all gradients, which are on the CPU."""
-    if has_numba():
+def _norm(gradients: Sequence[Tensor], *, compiles: bool) -> float:
+    """The norm of all gradients, which are on the CPU, by machine code if it may."""
+    if compiles and has_numba():
         from seqkit.training import compiled_update  # numba takes a while
 
         if compiled_update.takes(gradients):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -62,6 +63,9 @@ def test_weights_that_it_takes_get_it_and_others_torchs(name: str) -> None:
     assert isinstance(ours, compiled_update.CompiledAdam)
     assert ours.decoupled == (name == "adamw") and ours.defaults["weight_decay"] == 0.25
     assert type(theirs) is (AdamW if name == "adamw" else Adam)
+    asked = replace(config, kernel="own")
+    other = build_optimizer(asked, [{"params": [nn.Parameter(torch.zeros(2))]}])
+    assert type(other) is type(theirs)
 
 
 def close(found: nn.ParameterList, wanted: nn.ParameterList) -> None:
