@@ -47,7 +47,7 @@ class StoredItems(Sequence[ItemT], Generic[ItemT]):
     def __getitem__(self, index: slice) -> list[ItemT]: ...
     def __getitem__(self, index: int | slice) -> ItemT | list[ItemT]:
         if isinstance(index, slice):
-            return [self[i] for i in range(*index.indices(len(self)))]
+            return self.chosen(range(*index.indices(len(self))))
         if index < 0:
             index = range(len(self))[index]
         start = self._ends[index - 1] if index else 0
@@ -55,7 +55,7 @@ class StoredItems(Sequence[ItemT], Generic[ItemT]):
 
     def chosen(self, places: Sequence[int]) -> list[ItemT]:
         """The items at some places, from 0; together they are found faster than one by one."""
-        which = np.asarray(places)
+        which = np.asarray(places, np.int64)
         begins = np.where(which > 0, self._ends[which - 1], 0).tolist()
         ends = self._ends[which].tolist()
         return [self._unpack(self.values[a:b]) for a, b in zip(begins, ends, strict=True)]

@@ -12,8 +12,8 @@ those of weights from -128 to 127.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from llvmlite import ir
@@ -48,6 +48,9 @@ BYTES = 128 if many_registers() else 64
 """Bytes of a tile's row: the sums of a tile take half of the registers."""
 
 
+_WHOLE = ir.IntType(64)
+
+
 @intrinsic  # type: ignore[untyped-decorator]
 def add_tiles(_: Any, x: Any, panel: Any, out: Any) -> Any:
     """Adds to sums [rows, width] the product of x [rows, size] and a panel [size, width], tile by tile.
@@ -56,87 +59,108 @@ def add_tiles(_: Any, x: Any, panel: Any, out: Any) -> Any:
     """
 
     def emit(context: Any, builder: Any, signature: Any, given: Any) -> Any:
-        kinds = signature.args
-        real, whole = context.get_value_type(kinds[0].dtype), context.get_value_type(types.int64)
-        numbers, weights, sums = (
-            arrayobj.make_array(kind)(context, builder, value)
-            for kind, value in zip(kinds, given, strict=True)
-        )
-        rows, _ = cgutils.unpack_tuple(builder, sums.shape)
-        left = builder.srem(rows, whole(ROWS))
-        last = builder.sub(rows, left)
+        real = context.get_value_type(x.dtype)
         width = context.get_abi_sizeof(real)
-        with cgutils.for_range_slice(builder, whole(0), last, whole(ROWS), whole) as (first, _):
-            _emit_tile(builder, ROWS, real, width, numbers, weights, sums, first)
+        parts = [
+            arrayobj.make_array(kind)(context, builder, value)
+            for kind, value in zip(signature.args, given, strict=True)
+        ]
+        numbers, weights, sums = (_Rows.of(builder, part, width) for part in parts)
+        (size, _), (rows, _) = (cgutils.unpack_tuple(builder, part.shape) for part in parts[1:])
+        vector = ir.VectorType(real, BYTES // 2 // width)
+        left = builder.srem(rows, _WHOLE(ROWS))
+        last = builder.sub(rows, left)
+        with cgutils.for_range_slice(builder, _WHOLE(0), last, _WHOLE(ROWS), _WHOLE) as (first, _):
+            mine = numbers.from_row(first), weights, sums.from_row(first)
+            _emit_tile(builder, ROWS, vector, size, *mine)
         for count in range(1, ROWS):
-            with builder.if_then(builder.icmp_signed("==", left, whole(count))):
-                _emit_tile(builder, count, real, width, numbers, weights, sums, last)
+            with builder.if_then(builder.icmp_signed("==", left, _WHOLE(count))):
+                mine = numbers.from_row(last), weights, sums.from_row(last)
+                _emit_tile(builder, count, vector, size, *mine)
         return context.get_dummy_value()
 
     return types.void(x, panel, out), emit
 
 
-def _emit_tile(
-    builder: Any, rows: int, real: Any, width: int, x: Any, panel: Any, out: Any, start: Any
-) -> None:
-    """Writes a tile whose first row is `start`: sums are read, grow in a loop over the panel, and are written back."""
-    whole, half = ir.IntType(64), BYTES // 2
-    vector = ir.VectorType(real, half // width)
+class _Rows(NamedTuple):
+    """Rows of numbers in memory, in what is written: the first one's address, and bytes from row to row, from number to
+    number, and of a number."""
 
-    def number(value: int) -> Any:
-        return ir.Constant(whole, value)
+    builder: Any
+    at: Any
+    down: Any
+    along: Any
+    width: int
 
-    def address(base: Any, offset: Any, kind: Any) -> Any:
-        return builder.inttoptr(builder.add(base, offset), kind.as_pointer())
+    @classmethod
+    def of(cls, builder: Any, array: Any, width: int) -> _Rows:
+        """The rows of an array of two dimensions."""
+        down, along = cgutils.unpack_tuple(builder, array.strides)
+        return cls(builder, builder.ptrtoint(array.data, _WHOLE), down, along, width)
 
-    def read(place: Any) -> Any:
-        value = builder.load(place)
-        value.align = width
+    def from_row(self, row: Any) -> _Rows:
+        """The rows from one on."""
+        return self._replace(at=self.builder.add(self.at, self.builder.mul(row, self.down)))
+
+    def place(self, row: Any, beyond: Any, kind: Any) -> Any:
+        """Where a number or vector lies, so many bytes from the start of a row."""
+        offset = self.builder.add(self.builder.mul(row, self.down), beyond)
+        return self.builder.inttoptr(self.builder.add(self.at, offset), kind.as_pointer())
+
+    def read(self, row: Any, beyond: Any, kind: Any) -> Any:
+        """What lies there, which need not be where a vector is best read."""
+        value = self.builder.load(self.place(row, beyond, kind))
+        value.align = self.width
         return value
 
-    x_down, x_along = cgutils.unpack_tuple(builder, x.strides)
-    panel_down, _ = cgutils.unpack_tuple(builder, panel.strides)
-    out_down, _ = cgutils.unpack_tuple(builder, out.strides)
-    size, _ = cgutils.unpack_tuple(builder, panel.shape)
-    x_at, panel_at, out_at = (builder.ptrtoint(array.data, whole) for array in (x, panel, out))
-    x_at = builder.add(x_at, builder.mul(start, x_down))
-    out_at = builder.add(out_at, builder.mul(start, out_down))
 
-    row_starts = [builder.mul(out_down, number(row)) for row in range(rows)]
-    places = [
-        address(out_at, builder.add(begin, number(side * half)), vector)
-        for begin in row_starts for side in (0, 1)
-    ]  # fmt: skip
-    first = [read(place) for place in places]
+def _emit_tile(
+    builder: Any, rows: int, vector: Any, size: Any, x: _Rows, panel: _Rows, out: _Rows
+) -> None:
+    """Writes a tile: the sums are read, grow over the panel, and are written back; a row of them is two vectors."""
+    sides = [_WHOLE(0), _WHOLE(BYTES // 2)]
+    places = [(_WHOLE(row), side) for row in range(rows) for side in sides]
+
+    def with_products(step: Any, sums: Sequence[Any]) -> list[Any]:
+        weights = [panel.read(step, side, vector) for side in sides]
+        grown = []
+        for row in range(rows):
+            number = x.read(_WHOLE(row), builder.mul(step, x.along), vector.element)
+            value = _spread(builder, number, vector)
+            pairs = zip(sums[2 * row : 2 * row + 2], weights, strict=True)
+            grown += [_grow(builder, before, value, weight) for before, weight in pairs]
+        return grown
+
+    read = [out.read(*place, vector) for place in places]
+    sums = _emit_loop(builder, size, read, with_products)
+    for value, place in zip(sums, places, strict=True):
+        builder.store(value, out.place(*place, vector)).align = out.width
+
+
+def _emit_loop(
+    builder: Any, count: Any, values: Sequence[Any], turn: Callable[[Any, Sequence[Any]], Any]
+) -> list[Any]:
+    """Writes a loop of `count` turns, each of which makes values of its number and those before; returns the last."""
     before, loop = builder.block, builder.append_basic_block("products")
     after = builder.append_basic_block("products.end")
-    builder.cbranch(builder.icmp_signed(">", size, number(0)), loop, after)
+    builder.cbranch(builder.icmp_signed(">", count, _WHOLE(0)), loop, after)
 
     builder.position_at_end(loop)
-    step, *sums = [builder.phi(kind) for kind in (whole, *(vector for _ in places))]
-    weights_at = builder.mul(step, panel_down)
-    weights = [
-        read(address(panel_at, builder.add(weights_at, number(side * half)), vector))
-        for side in (0, 1)
-    ]
-    grown = []
-    for row in range(rows):
-        place = builder.add(builder.mul(x_down, number(row)), builder.mul(step, x_along))
-        value = _spread(builder, read(address(x_at, place, real)), vector)
-        grown += [_grow(builder, sums[2 * row + side], value, weights[side]) for side in (0, 1)]
-    further = builder.add(step, number(1))
-    for phi, start, end in zip([step, *sums], [number(0), *first], [further, *grown], strict=True):
-        phi.add_incoming(start, before)
+    step, *carried = [builder.phi(value.type) for value in (_WHOLE(0), *values)]
+    turned = turn(step, carried)
+    further = builder.add(step, _WHOLE(1))
+    begins, ends = (_WHOLE(0), *values), (further, *turned)
+    for phi, begin, end in zip((step, *carried), begins, ends, strict=True):
+        phi.add_incoming(begin, before)
         phi.add_incoming(end, loop)
-    builder.cbranch(builder.icmp_signed("<", further, size), loop, after)
+    builder.cbranch(builder.icmp_signed("<", further, count), loop, after)
 
     builder.position_at_end(after)
-    results = [builder.phi(vector) for _ in places]
-    for result, start, end in zip(results, first, grown, strict=True):
-        result.add_incoming(start, before)
+    results = [builder.phi(value.type) for value in values]
+    for result, begin, end in zip(results, values, turned, strict=True):
+        result.add_incoming(begin, before)
         result.add_incoming(end, loop)
-    for result, place in zip(results, places, strict=True):
-        builder.store(result, place).align = width
+    return results
 
 
 def _grow(builder: Any, sums: Any, values: Any, weights: Any) -> Any:

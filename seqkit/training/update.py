@@ -332,6 +332,7 @@ def _norm(gradients: Sequence[Tensor], *, compiles: bool) -> float:
 
 
 def _scale(gradients: Sequence[Tensor], factor: float) -> None:
+    """Multiplies gradients, so that accumulated batches weigh by their units as in one large batch, or to clip them."""
     if factor != 1.0:
         for gradient in gradients:
             gradient.mul_(factor)
