@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from seqkit.nn import own_at_once
 from seqkit.nn.dropout import Dropout, LockedDropout
 from seqkit.nn.embedding import TokenEmbedding
 from seqkit.nn.encoder import Encoder
-from seqkit.nn.kernels import runs_compiled
+from seqkit.nn.kernels import compiles_for
 from seqkit.nn.pooling import Pooling
 from seqkit.nn.ragged import layout_of
 from seqkit.nn.recurrent import Recurrent
@@ -31,19 +32,21 @@ PARTS = (TokenEmbedding, Encoder, Dropout, LockedDropout, Recurrent, Pooling, nn
 """What a plain classifier is made of; what is derived from these may do something else."""
 
 
-def goes_at_once(model: Classifier, batch: Batch) -> bool:
-    """Whether machine code takes a classifier's loss and its gradients at once: it is plain, and learns."""
+def kernel_at_once(model: Classifier, batch: Batch) -> str | None:
+    """Who takes a classifier's loss and its gradients at once, `compiled` or `own`, if it is plain, and learns."""
     learns = torch.is_grad_enabled() and not torch.is_autocast_enabled("cpu")
-    if not (learns and runs_compiled(model.head.weight) and batch.values.numel()):
-        return False
+    if not (learns and compiles_for(model.head.weight) and batch.values.numel()):
+        return None
     embedding, encoder, layers = model.embedding, model.encoder, model.encoder.layers
     parts = (embedding, encoder, encoder.dropout, layers, model.pooling, model.dropout, model.head)
     if any(type(part) not in PARTS or _is_heard(part) for part in parts):
-        return False
+        return None
     assert isinstance(embedding, TokenEmbedding) and isinstance(layers, Recurrent)
     dropped = model.training and (encoder.dropout.p or model.dropout.p)
-    plain = embedding.only_looks_up and layers.is_plain and model.pooling.parts == ["last"]
-    return plain and not dropped and not any(map(_is_watched, _weights(model)))
+    plain = embedding.only_looks_up and model.pooling.parts == ["last"]
+    if dropped or not plain or any(map(_is_watched, _weights(model))):
+        return None
+    return layers.plain_kernel
 
 
 def _is_heard(part: nn.Module) -> bool:
@@ -71,25 +74,27 @@ def _is_watched(weight: Tensor) -> bool:
     return bool(weight._backward_hooks or weight._post_accumulate_grad_hooks)
 
 
-def learn_at_once(model: Classifier, batch: Batch, labels: Tensor, scale: float) -> float:
-    """As `Classifier.learn`, where `goes_at_once`.
+def learn_at_once(model: Classifier, batch: Batch, labels: Tensor, scale: float) -> float | None:
+    """As `Classifier.learn`.
 
     Raises:
         IndexError: if a word or a label is none of those that there are.
         ShapeError: if lengths do not fit the batch.
     """
-    from seqkit.nn import compiled_at_once  # numba takes a while
-    from seqkit.nn.machine_code import arrays
-
+    kernel = kernel_at_once(model, batch)
+    if kernel is None:
+        return None
+    learn = own_at_once.learn
+    if kernel == "compiled":
+        from seqkit.nn.compiled_at_once import learn  # numba takes a while
     (table, layers), weights = _table_and_layer(model), _weights(model)
-    words, wanted, *values = arrays(batch.values, labels, *weights)
-    loss, gradients = compiled_at_once.learn(
-        layers.mode, layout_of(batch.lengths, words.shape[1]), words, wanted, values, scale,
-        table_learns=table.weight.requires_grad, pad_idx=table.padding_idx,
+    loss, gradients = learn(
+        layers.mode, layout_of(batch.lengths, batch.values.size(1)), batch.values, labels, weights,
+        scale, table.padding_idx,
     )  # fmt: skip
     for weight, gradient in zip(weights, gradients, strict=True):
         if weight.requires_grad:
-            _add(torch.from_numpy(gradient), weight)
+            _add(gradient, weight)
     return loss
 
 

@@ -1,6 +1,7 @@
 """What `at_once.py` does, as machine code, compiled by numba on first use: the extra `compiled`.
 
-All are numpy's arrays: in a small network calls of torch take longer than what is computed.
+Between its border, where tensors stand, all are numpy's arrays: in a small network calls of torch take longer than what
+is computed.
 """
 
 from __future__ import annotations
@@ -10,12 +11,14 @@ from itertools import chain
 from typing import Any
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from seqkit.nn import tiles
 from seqkit.nn.bptt import by_kind, entering_bias
 from seqkit.nn.compiled_layers import Way, back, of_weights, packed, there
 from seqkit.nn.compiled_loss import become_errors
-from seqkit.nn.machine_code import compiled, room
+from seqkit.nn.machine_code import arrays, compiled, room
 from seqkit.nn.ragged import Ragged
 from seqkit.nn.rows import MOVE, add, copy
 from seqkit.nn.workers import shared
@@ -90,44 +93,27 @@ def _add_rows(begin: int, end: int, which: Any, rows: Any, pad_idx: int, table: 
 
 
 def learn(
-    mode: str, ragged: Ragged, words: Any, labels: Any, weights: Sequence[Any], scale: float,
-    *, table_learns: bool, pad_idx: int | None,
-) -> tuple[float, list[Any]]:  # fmt: skip
-    """The loss of a plain classifier, and its gradients divided by `scale`.
-
-    Args:
-        mode: `RNN_TANH`, `RNN_RELU`, `LSTM` or `GRU`.
-        ragged: The layout of the words.
-        words: int64 [batch, len].
-        labels: int64 [batch], 0 to the number of labels - 1.
-        weights: Vectors of words [vocab_size, size]; the head's weight [outputs, dirs * hidden] and bias [outputs], of
-            which a single output is the log-odds of the second of two labels; then those of the layer, kind by kind.
-        scale: What gradients are divided by.
-        table_learns: Whether those of the vectors of words are wanted.
-        pad_idx: The word whose vector does not learn.
-
-    Returns:
-        The loss, summed over the batch, and the gradients of the weights, in their order.
-
-    Raises:
-        IndexError: if a word is not in the table, or a label is none of these.
-    """
-    table, head, head_bias, *of_layer = weights
+    mode: str, ragged: Ragged, words: Tensor, labels: Tensor, weights: Sequence[Tensor],
+    scale: float, pad_idx: int | None,
+) -> tuple[float, list[Tensor]]:  # fmt: skip
+    """As `own_at_once.learn`."""
+    table_learns = weights[0].requires_grad
+    given, wanted, table, head, head_bias, *of_layer = arrays(words, labels, *weights)
     w_ih, w_hh, *biases = by_kind(of_layer)
     b_ih, b_hh = map(_side_by_side, biases)
-    which, rows = _looked_up(words, ragged, len(w_hh), table)
+    which, rows = _looked_up(given, ragged, len(w_hh), table)
     way = Way.from_zero(mode, ragged, w_hh)
     nothing = np.empty((0, 0, 0), table.dtype), np.empty((0, 0), np.int64)
     there(mode, way, (rows, entering_bias(mode, b_ih, b_hh), *nothing), packed(w_ih, w_hh), b_hh)
     outer, *of_head = map(np.zeros_like, (way.states, head, head_bias))
     factor, last = table.dtype.type(1 / scale), ragged.last.numpy()
-    loss = _turn(way.states, last, head, head_bias, labels, factor, outer, *of_head)
+    loss = _turn(way.states, last, head, head_bias, wanted, factor, outer, *of_head)
     recurrent, entering = back(mode, way, w_hh, outer, np.zeros_like(way.cells))
     of_table = np.zeros(table.shape if table_learns else 0, table.dtype)
     if table_learns:
         _add_to_table(which, tiles.product(entering, w_ih), pad_idx, of_table)
     kinds = of_weights(way, rows, recurrent, entering)
-    return loss, [of_table, *of_head, *chain.from_iterable(kinds)]
+    return loss, [*map(torch.from_numpy, (of_table, *of_head, *chain.from_iterable(kinds)))]
 
 
 def _looked_up(words: Any, ragged: Ragged, dirs: int, table: Any) -> tuple[Any, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -122,8 +123,14 @@ class _Lookup(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
         (ids,) = ctx.saved_tensors
-        of_table = grad.new_zeros(ctx.shape)
-        of_table.index_add_(0, ids.flatten(), grad.reshape(-1, grad.size(-1)))
-        if ctx.pad_idx is not None:
-            of_table[ctx.pad_idx] = 0
-        return of_table, None, None
+        rows = grad.reshape(-1, grad.size(-1))
+        return table_gradient(rows, ids.flatten(), ctx.shape, ctx.pad_idx), None, None
+
+
+def table_gradient(rows: Tensor, ids: Tensor, shape: Sequence[int], pad_idx: int | None) -> Tensor:
+    """Gradient of a table of that shape, from those of rows [n, emb_size] looked up by ids int64 [n]; 0 for padding."""
+    of_table = rows.new_zeros(shape)
+    of_table.index_add_(0, ids, rows)
+    if pad_idx is not None:
+        of_table[pad_idx] = 0
+    return of_table

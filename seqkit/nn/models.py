@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from seqkit.nn.at_once import goes_at_once, learn_at_once
+from seqkit.nn.at_once import learn_at_once
 from seqkit.nn.cells import State
 from seqkit.nn.crf import CRF
 from seqkit.nn.decoder import Decoder
@@ -100,9 +100,7 @@ class Classifier(nn.Module):
     def learn(self, batch: Batch, labels: Tensor, scale: float) -> float | None:
         """Adds the gradients of the loss divided by `scale` to those of the weights, and returns the loss, where
         `at_once.py` makes both; None leaves them to autograd."""
-        if type(self) is Classifier and goes_at_once(self, batch):
-            return learn_at_once(self, batch, labels, scale)
-        return None
+        return learn_at_once(self, batch, labels, scale) if type(self) is Classifier else None
 
 
 def label_log_probs(logits: Tensor) -> Tensor:

@@ -20,6 +20,7 @@ from seqkit.nn.kernels import (
     answers_compiled,
     check_kernel,
     exact,
+    has_numba,
     may_compile,
     runs_compiled,
 )
@@ -129,16 +130,18 @@ class Recurrent(nn.RNNBase):
         return bool(self.whole) and not torch.is_grad_enabled()
 
     @property
-    def is_plain(self) -> bool:
-        """Whether machine code takes it where it learns, and it is one layer with nothing between its steps."""
+    def plain_kernel(self) -> str | None:
+        """`compiled` or `own`, whichever takes it where it learns on a CPU, if it is one layer with nothing between
+        its steps; else None."""
         dropped = self.training and self.weight_dropout
         watched = self.tbptt_steps or self.observer is not None
+        if self.num_layers > 1 or dropped or watched:
+            return None
         small = self.kernel == "auto" and self.hidden_size <= COMPILED_UP_TO
-        return (
-            self.num_layers == 1
-            and not (dropped or watched)
-            and (small or self.kernel == "compiled")
-        )
+        if has_numba() and (small or self.kernel == "compiled"):
+            return "compiled"
+        # Of an LSTM it hangs on the batch.
+        return "own" if self.kernel in ("auto", "own") and self.cell.name != "lstm" else None
 
     def forward(
         self,

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
+from seqkit.nn import small_walks
+from seqkit.nn.small_walks import RELU, TANH, Activation
 from seqkit.nn.tanh import tanh_
 from seqkit.nn.trace import Entering, Kernel, Return, Trace, Views, Walk, Weights, stack
 
@@ -41,8 +43,10 @@ def _at_once(steps: Steps) -> Walk:
     return forward
 
 
-def _elman_forward(activate: Callable[[Tensor], Tensor]) -> Steps:
+def _elman_forward(activate: Callable[[Tensor], Tensor], small: Activation) -> Steps:
     def forward(trace: Trace, w_hh: Tensor, b_hh: Tensor) -> None:
+        if small_walks.is_small(trace):
+            return small_walks.forward(trace, w_hh, small)
         before, *after = trace.with_start(trace.states)
         for gates, state in zip(trace.steps(trace.gates), after, strict=True):
             torch.baddbmm(gates, _active(before, state.size(1)), w_hh, out=state)
@@ -52,11 +56,14 @@ def _elman_forward(activate: Callable[[Tensor], Tensor]) -> Steps:
     return forward
 
 
-def _elman_backward(slope: Callable[[Tensor], Tensor]) -> Return:
+def _elman_backward(slope: Callable[[Tensor], Tensor], small: Activation) -> Return:
     def backward(
         trace: Trace, w_hh: Weights, outer: Tensor, inner: Tensor
     ) -> tuple[Tensor, Tensor]:
         weight = stack(w_hh)
+        if small_walks.is_small(trace):
+            grads = small_walks.backward(trace, weight, outer, small)
+            return grads, grads
         grads = slope(trace.states[:, trace.batch :])  # becomes the gradient, step by step
         states = trace.with_start(outer)
         for grad, into, at in _backwards(trace.steps(grads), states[:-1], states[1:]):
@@ -191,8 +198,8 @@ def _kernel(steps: Steps, backward: Return, num_states: int = 1) -> Kernel:
 
 
 BY_MODE: dict[str, Kernel] = {
-    "RNN_TANH": _kernel(_elman_forward(tanh_), _elman_backward(_tanh_slope)),
-    "RNN_RELU": _kernel(_elman_forward(torch.relu_), _elman_backward(_relu_slope)),
+    "RNN_TANH": _kernel(_elman_forward(tanh_, TANH), _elman_backward(_tanh_slope, TANH)),
+    "RNN_RELU": _kernel(_elman_forward(torch.relu_, RELU), _elman_backward(_relu_slope, RELU)),
     "LSTM": _kernel(_lstm_forward, _lstm_backward, 2),
     "GRU": _kernel(_gru_forward, _gru_backward),
 }

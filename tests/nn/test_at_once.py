@@ -13,11 +13,13 @@ from torch import Tensor, nn
 from seqkit.data.batch import Batch, pad
 from seqkit.errors import ShapeError
 from seqkit.nn import CELLS, Classifier, Encoder, Pooling, TokenEmbedding, workers
-from seqkit.nn.at_once import goes_at_once
+from seqkit.nn.at_once import kernel_at_once
 from seqkit.nn.cells import State
 from seqkit.nn.kernels import has_numba
 
 needs_numba = pytest.mark.skipif(not has_numba(), reason="the extra `compiled` is not installed")
+
+by_both = pytest.mark.parametrize("kernel", ["own", pytest.param("compiled", marks=needs_numba)])
 
 VOCAB = 12
 FULL, MIXED = [5] * 20, [3, 1, 5, 5, 2, 4, 1, 5, 3, 2] * 2
@@ -25,12 +27,14 @@ FULL, MIXED = [5] * 20, [3, 1, 5, 5, 2, 4, 1, 5, 3, 2] * 2
 
 def classifier(
     cell: str = "gru", outputs: int = 3, *, pooling: str = "last", dropout: float = 0.0,
-    head_dropout: float = 0.0, words: dict[str, Any] | None = None, **encoder: Any,
+    head_dropout: float = 0.0, words: dict[str, Any] | None = None, kernel: str = "auto",
+    **encoder: Any,
 ) -> Classifier:  # fmt: skip
     torch.manual_seed(4)
     embedding = TokenEmbedding("learned", VOCAB, 37, **(words or {}))
     encoder.setdefault("bidirectional", False)
     reads = Encoder(cell, embedding.output_size, 18, dropout=dropout, **encoder)
+    reads.layers.kernel = kernel
     model = Classifier(embedding, reads, Pooling(pooling, reads.output_size), outputs, head_dropout)
     return model.double()
 
@@ -54,15 +58,21 @@ def learnt(
     return loss, [weight.grad for weight in model.parameters()]
 
 
-@needs_numba
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize(
+    ("cell", "kernel"),
+    [
+        *(pytest.param(cell, "compiled", marks=needs_numba) for cell in CELLS),
+        *((cell, "own") for cell in CELLS if cell != "lstm"),
+    ],
+)
 @pytest.mark.parametrize("bidirectional", [False, True])
 @pytest.mark.parametrize("lengths", [FULL, MIXED])
 @pytest.mark.parametrize("outputs", [1, 3])
 def test_loss_and_gradients_are_those_of_autograd(
-    cell: str, bidirectional: bool, lengths: list[int], outputs: int
+    cell: str, kernel: str, bidirectional: bool, lengths: list[int], outputs: int
 ) -> None:
-    model = classifier(cell, outputs, bidirectional=bidirectional)
+    model = classifier(cell, outputs, bidirectional=bidirectional, kernel=kernel)
+    assert kernel_at_once(model, batch_of(lengths)) == kernel
     batch, labels = batch_of(lengths), labels_of(outputs)
     loss, grads = learnt(model, batch, labels)
     logits, _ = model(batch)
@@ -75,18 +85,18 @@ def test_loss_and_gradients_are_those_of_autograd(
     )
 
 
-@needs_numba
-def test_gradients_are_added_to_what_is_there() -> None:
-    model, batch = classifier(), batch_of(MIXED)
+@by_both
+def test_gradients_are_added_to_what_is_there(kernel: str) -> None:
+    model, batch = classifier(kernel=kernel), batch_of(MIXED)
     _, once = learnt(model, batch, labels_of(3))
     wanted = [3 * grad for grad in once if grad is not None]
     model.learn(batch, labels_of(3), 10)
     torch.testing.assert_close([weight.grad for weight in model.parameters()], wanted)
 
 
-@needs_numba
-def test_padding_and_what_is_frozen_do_not_learn() -> None:
-    model = classifier()
+@by_both
+def test_padding_and_what_is_frozen_do_not_learn(kernel: str) -> None:
+    model = classifier(kernel=kernel)
     assert model.embedding.table is not None
     of_table = learnt(model, batch_of(MIXED), labels_of(3))[1][0]
     assert of_table is not None and not of_table[0].any() and of_table[1:].any()
@@ -143,7 +153,6 @@ def with_own_vectors() -> Classifier:
     return model
 
 
-@needs_numba
 def test_what_somebody_derives_is_asked() -> None:
     model = classifier()
     model.__class__ = Unsure
@@ -177,37 +186,41 @@ def test_what_is_not_plain_is_left_to_autograd(make: Callable[[], Classifier]) -
     assert torch.isfinite(model.loss(batch_of(MIXED), labels_of(3)))
 
 
-@needs_numba
 def test_dropout_acts_in_training_only() -> None:
     model = classifier(dropout=0.5, head_dropout=0.5, weight_dropout=0.5, words={"dropout": 0.5})
-    assert goes_at_once(model.eval(), batch_of(MIXED))
+    assert kernel_at_once(model.eval(), batch_of(MIXED))
 
 
-@needs_numba
 def test_a_kernel_that_is_asked_for_and_fewer_bits_are_respected() -> None:
     model, batch = classifier(), batch_of(MIXED)
+    assert kernel_at_once(model, batch) == ("compiled" if has_numba() else "own")
     with torch.autocast("cpu"):
-        assert not goes_at_once(model, batch)
+        assert kernel_at_once(model, batch) is None
     with torch.no_grad():
-        assert not goes_at_once(model, batch)
-    model.encoder.layers.kernel = "own"
-    assert not goes_at_once(model, batch)
+        assert kernel_at_once(model, batch) is None
+    for kernel, wanted in (("own", "own"), ("torch", None)):
+        model.encoder.layers.kernel = kernel
+        assert kernel_at_once(model, batch) == wanted
 
 
-@needs_numba
-def test_what_is_no_number_stays_so() -> None:
-    model = classifier()
+def test_which_kernel_an_lstm_learns_by_without_machine_code_hangs_on_the_batch() -> None:
+    assert kernel_at_once(classifier("lstm", kernel="own"), batch_of(MIXED)) is None
+
+
+@by_both
+def test_what_is_no_number_stays_so(kernel: str) -> None:
+    model = classifier(kernel=kernel)
     with torch.no_grad():
         model.head.bias[0] = torch.nan
     assert math.isnan(learnt(model, batch_of(FULL), labels_of(3))[0])
 
 
-@needs_numba
-def test_words_labels_and_lengths_that_are_not_there_are_refused() -> None:
-    model, batch = classifier(), batch_of(FULL)
-    with pytest.raises(IndexError, match="label"):
+@by_both
+def test_words_labels_and_lengths_that_are_not_there_are_refused(kernel: str) -> None:
+    model, batch = classifier(kernel=kernel), batch_of(FULL)
+    with pytest.raises(IndexError, match=r"label|Target 3 is out of bounds"):
         model.learn(batch, labels_of(3) + 1, 1)
-    with pytest.raises(IndexError, match="word"):
+    with pytest.raises(IndexError, match=r"word|index out of range"):
         model.learn(Batch(batch.values + VOCAB, batch.lengths), labels_of(3), 1)
     with pytest.raises(ShapeError, match="lengths must be 0 to 5, got 5 to 6"):
         model.learn(Batch(batch.values, batch.lengths + (torch.arange(20) == 1)), labels_of(3), 1)

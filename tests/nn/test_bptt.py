@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from seqkit.errors import ConfigError, UnknownNameError
-from seqkit.nn import Recurrent, kernels
+from seqkit.nn import Recurrent, kernels, small_walks
 from seqkit.nn.bptt import run_layer
 from seqkit.nn.cells import CELLS
 from seqkit.nn.ragged import Ragged, rectangle
@@ -68,6 +68,19 @@ def test_all_kernels_agree_in_outputs_states_and_gradients(
     given = None if lengths is None else torch.tensor(lengths)
     atol = 1e-4 if cell == "rnn_relu" else 1e-5  # its states, and with them its sums, grow
     torch.testing.assert_close(results(ours, given), results(theirs, given), rtol=1e-5, atol=atol)
+
+
+@pytest.mark.parametrize("cell", ["rnn_tanh", "rnn_relu"])
+@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize("lengths", [LENGTHS, [0] * 5, None])
+def test_large_plain_cells_take_the_steps_of_small_ones(
+    cell: str, bidirectional: bool, lengths: list[int] | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layer, _ = twins(cell, bidirectional=bidirectional)
+    given = None if lengths is None else torch.tensor(lengths)
+    small = results(layer, given)
+    monkeypatch.setattr(small_walks, "ONE_THREAD", 0)
+    torch.testing.assert_close(results(layer, given), small, rtol=1e-5, atol=1e-5)
 
 
 @every_cell
