@@ -63,8 +63,10 @@ def learn(
     if table.requires_grad:
         of_rows = kernel.inputs(entering, w_ih).flatten(0, 1)
         of_table = table_gradient(of_rows, which.flatten(), table.shape, pad_idx)
-    of_layers = kernel.weights(trace, rows, recurrent, entering)
-    return loss, [of_table, errors.t() @ last, errors.sum(0), *chain.from_iterable(of_layers)]
+    of_layers = chain.from_iterable(kernel.weights(trace, rows, recurrent, entering))
+    # In the layout of the weights, which torch's optimizers rely on.
+    whole = (gradient.contiguous() for gradient in of_layers)
+    return loss, [of_table, errors.t() @ last, errors.sum(0), *whole]
 
 
 def _loss_and_errors(scores: Tensor, labels: Tensor) -> tuple[float, Tensor]:

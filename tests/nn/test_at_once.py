@@ -95,6 +95,14 @@ def test_gradients_are_added_to_what_is_there(kernel: str) -> None:
 
 
 @by_both
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_gradients_have_the_layout_of_the_weights(kernel: str, bidirectional: bool) -> None:
+    model = classifier(kernel=kernel, bidirectional=bidirectional)
+    _, grads = learnt(model, batch_of(MIXED), labels_of(3))
+    assert all(grad is not None and grad.is_contiguous() for grad in grads)
+
+
+@by_both
 def test_padding_and_what_is_frozen_do_not_learn(kernel: str) -> None:
     model = classifier(kernel=kernel)
     assert model.embedding.table is not None
