@@ -18,9 +18,9 @@ from typing import Any
 
 import numpy as np
 
-from seqkit.nn.compiled_whole import add_weighted
+from seqkit.nn.compiled_whole import add_weighted, fill_weighted
 from seqkit.nn.machine_code import compiled
-from seqkit.nn.rows import copy, copy_rows, fill_rows
+from seqkit.nn.rows import copy, copy_rows
 from seqkit.nn.tiles import add_product
 
 BLOCK = 16
@@ -92,8 +92,7 @@ def enter(sums: Any, entering: Any, d: int, place: int) -> None:
         for row in range(len(sums)):
             copy(known[d, which[d, place + row]], sums[row])
     else:
-        fill_rows(bias[d], sums)
-        add_weighted(x[d, place : place + len(sums)], w_x, d, sums)
+        fill_weighted(x[d, place : place + len(sums)], w_x, d, bias[d], sums)
 
 
 @compiled
@@ -261,8 +260,7 @@ def gru_forward(
         place = at - batch
         sums = gates[d, place : place + rows] if kept else own_gates[:rows]
         enter(sums, entering, d, place)
-        fill_rows(bias_h[d], products[:rows])
-        add_weighted(states[d, before : before + rows], w, d, products[:rows])
+        fill_weighted(states[d, before : before + rows], w, d, bias_h[d], products[:rows])
         if kept:
             copy_rows(products[:rows, 2 * size :], extra[d, place : place + rows])
         old, new = states[d, before : before + rows], states[d, at : at + rows]

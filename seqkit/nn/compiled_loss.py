@@ -13,15 +13,11 @@ from torch import Tensor
 
 from seqkit.nn import tiles
 from seqkit.nn.machine_code import arrays, compiled, inlined, room
-from seqkit.nn.rows import clear_rows, fill_rows
-from seqkit.nn.tiles import add_product, panels
+from seqkit.nn.tiles import blocks, fill_product, panels
 from seqkit.nn.workers import shared
 
-STEPS, STEPS_OF_LARGE = 16, 32
-"""Steps that are taken together, and where the weight is large, of which more is then made each time it is read."""
-
-LARGE = 1 << 23
-"""Bytes of a weight from which on it is large."""
+STEPS = 64
+"""Steps of one thread that are taken together, at most: their logits stay in its own cache."""
 
 LANES = 64
 """Numbers that are compared at once."""
@@ -87,20 +83,17 @@ def fill_steps(
     features: Any, to_logits: Any, to_features: Any, bias: Any, targets: Any, smoothing: Any,
     errors: Any, losses: Any, grads: Any,
 ) -> None:  # fmt: skip
-    """Fills errors [steps, vocab_size], losses [steps] and gradients of features.
+    """Fills errors [steps, vocab_size], losses [steps] and gradients of features, `together` steps at a time.
 
-    A part is `together` steps. Weights come as `tiles.panels`: those of the products to logits, and those back to
-    features.
+    Weights come as `tiles.panels`: those of the products to logits, and those back to features.
     """
-    for part in range(begin, end):
-        first, last = part * together, min(part * together + together, len(features))
-        mine, into = errors[first:last], grads[first:last]
-        fill_rows(bias, mine)
-        add_product(features[first:last], to_logits, mine)
+    nothing = np.zeros(grads.shape[1], grads.dtype)
+    for _, first, last in blocks(begin, end, 1, len(features), together):
+        mine = errors[first:last]
+        fill_product(features[first:last], to_logits, bias, mine)
         for row in range(last - first):
             losses[first + row] = become_errors(mine[row], targets[first + row], smoothing)
-        clear_rows(into)
-        add_product(mine, to_features, into)
+        fill_product(mine, to_features, nothing, grads[first:last])
 
 
 def errors_of(
@@ -114,15 +107,14 @@ def errors_of(
     x, w, b, y = arrays(features, weight, bias, targets)
     if not ((y >= 0) & (y < len(w))).all():
         raise IndexError(f"Targets are 0 to {len(w) - 1}, got {y.min()} to {y.max()}.")
-    steps, together = len(x), STEPS_OF_LARGE if w.nbytes >= LARGE else STEPS
-    parts = -(-steps // together)
-    errors, losses = np.empty((1, steps, len(w)), x.dtype), np.empty(steps, x.dtype)
+    steps = len(x)
+    errors, losses = room((1, steps, len(w)), x.dtype), np.empty(steps, x.dtype)
     grads = room(x.shape, x.dtype)
     (to_logits,), (to_features,) = panels([w.T]), panels([w])
-    given = (together, x, to_logits, to_features, b, y, x.dtype.type(smoothing))
+    given = (STEPS, x, to_logits, to_features, b, y, x.dtype.type(smoothing))
     shared(
         lambda begin, end: fill_steps(begin, end, *given, errors[0], losses, grads),
-        parts, 3 * errors.size * x.shape[1],
+        -(-steps // tiles.PART), 3 * errors.size * x.shape[1],
     )  # fmt: skip
     of_weight, of_bias = tiles.outer_products(x[np.newaxis], errors)
     found = losses.sum(), grads, of_weight[0], of_bias[0]

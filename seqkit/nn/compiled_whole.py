@@ -18,7 +18,7 @@ from torch import Tensor
 from seqkit.nn import tiles
 from seqkit.nn.machine_code import OPTIONS, compiled, inlined
 from seqkit.nn.rows import copy, fill_rows
-from seqkit.nn.tiles import TOGETHER, add_panel, add_product
+from seqkit.nn.tiles import PART, add_panel, add_product, fill_product
 from seqkit.nn.whole import LARGEST, rounded
 from seqkit.nn.workers import shared
 
@@ -121,14 +121,31 @@ def _add_weighted(x: Any, weights: Any, direction: Any, out: Any) -> Any:
     return plain if isinstance(weights, types.Array) else whole
 
 
+def fill_weighted(x: Any, weights: Any, direction: int, start: Any, out: Any) -> None:
+    """Fills out [rows, to] by a start [to] and the same."""
+
+
+@overload(fill_weighted, jit_options=OPTIONS, inline="always")  # type: ignore[untyped-decorator]
+def _fill_weighted(x: Any, weights: Any, direction: Any, start: Any, out: Any) -> Any:
+    def plain(x: Any, weights: Any, direction: Any, start: Any, out: Any) -> None:
+        fill_product(x, weights[direction], start, out)
+
+    def whole(x: Any, weights: Any, direction: Any, start: Any, out: Any) -> None:
+        fill_rows(start, out)
+        panels, unit, starts = weights
+        add_whole(x, 0, panels[direction], unit[direction], starts[direction], out)
+
+    return plain if isinstance(weights, types.Array) else whole
+
+
 @compiled
 def _fill_linear(
     begin: int, end: int, x: Any, panels: Any, unit: Any, start: Any, bias: Any, result: Any
 ) -> None:
-    """Parts of a linear layer: the rows are taken `TOGETHER`."""
+    """Parts of a linear layer: rows."""
     size = panels.shape[2] * BYTES_OF_A_WORD
     for part in range(begin, end):
-        mine = slice(part * TOGETHER, (part + 1) * TOGETHER)
+        mine = slice(part * PART, (part + 1) * PART)
         sums = result[mine]
         fill_rows(bias, sums)
         for piece in range(len(panels)):
@@ -148,6 +165,6 @@ def linear(inputs: Tensor, weight: Words, bias: Tensor, out: Tensor | None = Non
     given, to_add, array = (part.detach().numpy() for part in (inputs.contiguous(), bias, result))
     shared(
         lambda begin, end: _fill_linear(begin, end, given, *weight, to_add, array),
-        -(-len(inputs) // TOGETHER), result.numel() * inputs.size(1) // BYTES_OF_A_WORD,
+        -(-len(inputs) // PART), result.numel() * inputs.size(1) // BYTES_OF_A_WORD,
     )  # fmt: skip
     return result

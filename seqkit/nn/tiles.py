@@ -22,15 +22,19 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 from numba.np import arrayobj
 
-from seqkit.nn.machine_code import compiled, inlined, many_registers, room
-from seqkit.nn.rows import add, copy, copy_rows, fill_rows
+from seqkit.nn.machine_code import compiled, many_registers, room
+from seqkit.nn.rows import copy, copy_rows, fill_rows
 from seqkit.nn.workers import shared
 
 ROWS = 8 if many_registers() else 4
 """Rows of a tile, but for the last one."""
 
-TOGETHER = 16
-"""Rows that go through all panels together: they stay in the nearest cache."""
+PART = 16
+"""Rows of a product that are a part of its work."""
+
+TOGETHER = 64
+"""Rows of one thread that go through all panels together, at most: they stay in its own cache, while weights are read
+anew."""
 
 NARROW = 8
 """Columns of a product up to which each number is a sum of its own: a tile would be padding for the most part."""
@@ -38,11 +42,8 @@ NARROW = 8
 COPY = 40
 """Multiplications that take as long as to copy a number to its panel, roughly."""
 
-DEPTH = 256
+DEPTH = 128
 """Outer products that are added up in registers before the sums go back to memory."""
-
-CACHE_PERIOD = 4096
-"""Bytes after which memory falls into the same places of the nearest cache: rows so far apart push each other out."""
 
 BYTES = 128 if many_registers() else 64
 """Bytes of a tile's row: the sums of a tile take half of the registers."""
@@ -52,10 +53,12 @@ _WHOLE = ir.IntType(64)
 
 
 @intrinsic  # type: ignore[untyped-decorator]
-def add_tiles(_: Any, x: Any, panel: Any, out: Any) -> Any:
-    """Adds to sums [rows, width] the product of x [rows, size] and a panel [size, width], tile by tile.
+def fill_tiles(_: Any, x: Any, panel: Any, start: Any, out: Any) -> Any:
+    """Fills sums [rows, width], tile by tile, by those that they start from and the product of x [rows, size] and a
+    panel [size, width].
 
-    Rows of the sums and of the panel are whole in memory. The last tile is as low as rows are left.
+    Rows start from [rows, width], which may be the sums themselves, or all from one, [width]. Rows of the sums, the
+    start and the panel are whole in memory. The last tile is as low as rows are left.
     """
 
     def emit(context: Any, builder: Any, signature: Any, given: Any) -> Any:
@@ -65,21 +68,45 @@ def add_tiles(_: Any, x: Any, panel: Any, out: Any) -> Any:
             arrayobj.make_array(kind)(context, builder, value)
             for kind, value in zip(signature.args, given, strict=True)
         ]
-        numbers, weights, sums = (_Rows.of(builder, part, width) for part in parts)
-        (size, _), (rows, _) = (cgutils.unpack_tuple(builder, part.shape) for part in parts[1:])
+        numbers, weights, begun, sums = (_Rows.of(builder, part, width) for part in parts)
+        size, rows = (cgutils.unpack_tuple(builder, part.shape)[0] for part in (parts[1], parts[3]))
         vector = ir.VectorType(real, BYTES // 2 // width)
         left = builder.srem(rows, _WHOLE(ROWS))
         last = builder.sub(rows, left)
+
+        def emit_tile(first: Any, count: int) -> None:
+            mine = (part.from_row(first) for part in (numbers, begun, sums))
+            _emit_tile(builder, count, vector, size, weights, *mine)
+
         with cgutils.for_range_slice(builder, _WHOLE(0), last, _WHOLE(ROWS), _WHOLE) as (first, _):
-            mine = numbers.from_row(first), weights, sums.from_row(first)
-            _emit_tile(builder, ROWS, vector, size, *mine)
+            emit_tile(first, ROWS)
         for count in range(1, ROWS):
             with builder.if_then(builder.icmp_signed("==", left, _WHOLE(count))):
-                mine = numbers.from_row(last), weights, sums.from_row(last)
-                _emit_tile(builder, count, vector, size, *mine)
+                emit_tile(last, count)
         return context.get_dummy_value()
 
-    return types.void(x, panel, out), emit
+    return types.void(x, panel, start, out), emit
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def copy_panel(_: Any, given: Any, panel: Any) -> Any:
+    """Copies the beginnings of rows, each whole in memory, to a panel [size, width]."""
+
+    def emit(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        real = context.get_value_type(panel.dtype)
+        width = context.get_abi_sizeof(real)
+        parts = [
+            arrayobj.make_array(kind)(context, builder, value)
+            for kind, value in zip(signature.args, values, strict=True)
+        ]
+        source, target = (_Rows.of(builder, part, width) for part in parts)
+        vector = ir.VectorType(real, BYTES // 2 // width)
+        with cgutils.for_range(builder, cgutils.unpack_tuple(builder, parts[1].shape)[0]) as loop:
+            for side in (_WHOLE(0), _WHOLE(BYTES // 2)):
+                target.write(loop.index, side, source.read(loop.index, side, vector))
+        return context.get_dummy_value()
+
+    return types.void(given, panel), emit
 
 
 class _Rows(NamedTuple):
@@ -94,9 +121,10 @@ class _Rows(NamedTuple):
 
     @classmethod
     def of(cls, builder: Any, array: Any, width: int) -> _Rows:
-        """The rows of an array of two dimensions."""
-        down, along = cgutils.unpack_tuple(builder, array.strides)
-        return cls(builder, builder.ptrtoint(array.data, _WHOLE), down, along, width)
+        """The rows of an array of two dimensions, or the only one again and again."""
+        *down, along = cgutils.unpack_tuple(builder, array.strides)
+        at = builder.ptrtoint(array.data, _WHOLE)
+        return cls(builder, at, down[0] if down else _WHOLE(0), along, width)
 
     def from_row(self, row: Any) -> _Rows:
         """The rows from one on."""
@@ -113,11 +141,16 @@ class _Rows(NamedTuple):
         value.align = self.width
         return value
 
+    def write(self, row: Any, beyond: Any, value: Any) -> None:
+        """Puts a number or vector there."""
+        self.builder.store(value, self.place(row, beyond, value.type)).align = self.width
+
 
 def _emit_tile(
-    builder: Any, rows: int, vector: Any, size: Any, x: _Rows, panel: _Rows, out: _Rows
-) -> None:
-    """Writes a tile: the sums are read, grow over the panel, and are written back; a row of them is two vectors."""
+    builder: Any, rows: int, vector: Any, size: Any,
+    panel: _Rows, x: _Rows, start: _Rows, out: _Rows,
+) -> None:  # fmt: skip
+    """Writes a tile: sums start, grow over the panel, and are written; a row of them is two vectors."""
     sides = [_WHOLE(0), _WHOLE(BYTES // 2)]
     places = [(_WHOLE(row), side) for row in range(rows) for side in sides]
 
@@ -131,10 +164,10 @@ def _emit_tile(
             grown += [_grow(builder, before, value, weight) for before, weight in pairs]
         return grown
 
-    read = [out.read(*place, vector) for place in places]
-    sums = _emit_loop(builder, size, read, with_products)
+    begun = [start.read(*place, vector) for place in places]
+    sums = _emit_loop(builder, size, begun, with_products)
     for value, place in zip(sums, places, strict=True):
-        builder.store(value, out.place(*place, vector)).align = out.width
+        out.write(*place, value)
 
 
 def _emit_loop(
@@ -225,34 +258,64 @@ def panels(weights: Sequence[Any]) -> Any:
 
 
 @compiled
+def fill_product(x: Any, packed: Any, start: Any, out: Any) -> None:
+    """Fills out [rows, to] by a start [to] and x [rows, from] times weights, one of the `panels`."""
+    width = packed.shape[2]
+    full = out.shape[1] // width
+    for p in range(full):
+        columns = slice(p * width, (p + 1) * width)
+        fill_tiles(x, packed[p], start[columns], out[:, columns])
+    if full < len(packed):
+        rest = out[:, full * width :]
+        fill_rows(start[full * width :], rest)
+        _add_edge(x, packed[full], rest)
+
+
+@compiled
 def add_product(x: Any, packed: Any, out: Any) -> None:
     """Adds x [rows, from] times weights, one of the `panels`, to out [rows, to]."""
-    to, width = out.shape[1], packed.shape[2]
-    full = to // width
+    width = packed.shape[2]
+    full = out.shape[1] // width
     for p in range(full):
         add_panel(x, packed[p], out[:, p * width : (p + 1) * width])
     if full < len(packed):
-        edge = np.zeros((len(out), width), out.dtype)
-        copy_rows(out[:, full * width :], edge[:, : to - full * width])
-        add_panel(x, packed[full], edge)
-        copy_rows(edge[:, : to - full * width], out[:, full * width :])
+        _add_edge(x, packed[full], out[:, full * width :])
+
+
+@compiled
+def _add_edge(x: Any, panel: Any, out: Any) -> None:
+    """The same for the last panel, of which out [rows, ...] has some columns."""
+    edge = np.zeros((len(out), panel.shape[1]), out.dtype)
+    copy_rows(out, edge[:, : out.shape[1]])
+    add_panel(x, panel, edge)
+    copy_rows(edge[:, : out.shape[1]], out)
 
 
 @compiled
 def add_panel(x: Any, panel: Any, out: Any) -> None:
     """Adds x [rows, from] times [from, width] to out [rows, width]."""
-    add_tiles(x, panel, out)
+    fill_tiles(x, panel, out, out)
+
+
+@compiled
+def blocks(begin: int, end: int, dirs: int, total: int, together: int) -> Any:
+    """The rows of some parts, as many together as may be: direction, first and last + 1.
+
+    Parts are `PART` of the rows of a direction, one direction after the other.
+    """
+    each, found = -(-total // PART), []
+    for d in range(dirs):
+        left, right = max(begin - d * each, 0) * PART, min((end - d * each) * PART, total)
+        for first in range(left, right, together):
+            found.append((d, first, min(first + together, right)))
+    return found
 
 
 @compiled
 def _fill_product(begin: int, end: int, x: Any, packed: Any, start: Any, result: Any) -> None:
-    """Parts of a product: the rows are taken `TOGETHER`, those of one direction after the other's."""
-    each = -(-x.shape[1] // TOGETHER)
-    for part in range(begin, end):
-        d, first = part // each, part % each * TOGETHER
-        sums = result[d, first : first + TOGETHER]
-        fill_rows(start[d], sums)
-        add_product(x[d, first : first + TOGETHER], packed[d], sums)
+    """Parts of a product: rows, those of one direction after the other's."""
+    for d, first, last in blocks(begin, end, len(x), x.shape[1], TOGETHER):
+        fill_product(x[d, first:last], packed[d], start[d], result[d, first:last])
 
 
 @compiled
@@ -260,10 +323,8 @@ def _fill_narrow_product(
     begin: int, end: int, x: Any, turned: Any, start: Any, result: Any
 ) -> None:  # fmt: skip
     """The same for a few columns, by weights turned [dirs, to, from]."""
-    each = -(-x.shape[1] // TOGETHER)
-    for part in range(begin, end):
-        d, first = part // each, part % each * TOGETHER
-        for row in range(first, min(first + TOGETHER, x.shape[1])):
+    for d, first, last in blocks(begin, end, len(x), x.shape[1], TOGETHER):
+        for row in range(first, last):
             given, into = x[d, row], result[d, row]
             for column in range(len(into)):
                 weights, total = turned[d, column], start[d, column]
@@ -277,50 +338,36 @@ def _fill_outer_products(begin: int, end: int, x: Any, y: Any, result: Any, tota
     """Parts of the outer products, and of the sums of `y` where there is room: rows of the result as wide as a panel of
     `y`, one direction after the other.
 
-    Sums grow panel by panel in a place of their own, near the processor, and are turned when they are whole.
+    Sums grow panel by panel in a place of their own, near the processor, and are turned when they are whole. Those of
+    `y` are outer products with 1.
     """
     dirs, steps, size = x.shape
     to, width = y.shape[2], BYTES // y.itemsize
     each = -(-to // width)
-    packed = np.zeros((DEPTH, width), y.dtype)
+    packed, ones = np.zeros((DEPTH, width), y.dtype), np.ones((min(1, len(total)), DEPTH), y.dtype)
     for d in range(dirs):
         left, right = max(begin - d * each, 0), min(end - d * each, each)
         sums = np.zeros((max(right - left, 0), size, width), y.dtype)
+        totals = np.zeros((len(sums), len(ones), width), y.dtype)
         for first in range(0, steps if left < right else 0, DEPTH):
             last = min(first + DEPTH, steps)
-            columns = x[d, first:last].T
+            columns, beside = x[d, first:last].T, ones[:, : last - first]
             for panel in range(left, right):
-                part = y[d, first:last, panel * width : (panel + 1) * width]
-                if len(total):
-                    _add_rows_up(y[d], first, last, panel * width, total[d])
-                if part.shape[1] == width and y.strides[1] % CACHE_PERIOD:
-                    add_panel(columns, part, sums[panel - left])
+                part, mine = y[d, first:last, panel * width :], packed[: last - first]
+                if part.shape[1] >= width:
+                    copy_panel(part, mine)
                 else:
-                    for row in range(last - first):
-                        given = y[d, first + row, panel * width : (panel + 1) * width]
-                        copy(given, packed[row, : len(given)])
-                    add_panel(columns, packed[: last - first], sums[panel - left])
+                    copy_rows(part, mine[:, : part.shape[1]])
+                add_panel(columns, mine, sums[panel - left])
+                add_panel(beside, mine, totals[panel - left])
         for panel in range(left, right):
             for place in range(min(width, to - panel * width)):
                 row = result[d, panel * width + place]
                 for column in range(size):
                     row[column] = sums[panel - left, column, place]
-
-
-@inlined
-def _add_rows_up(rows: Any, first: int, last: int, begin: int, total: Any) -> None:
-    """Adds rows `first` to `last` - 1, from a column on as many as a panel is wide, to a total."""
-    end = min(begin + BYTES // total.itemsize, len(total))
-    sums = np.zeros(end - begin, total.dtype)
-    whole = last - (last - first) % 4
-    for row in range(first, whole, 4):  # sums are read and written once for four
-        a, b = rows[row, begin:end], rows[row + 1, begin:end]
-        c, d = rows[row + 2, begin:end], rows[row + 3, begin:end]
-        for place in range(len(sums)):
-            sums[place] += (a[place] + b[place]) + (c[place] + d[place])
-    for row in range(whole, last):
-        add(rows[row, begin:end], sums)
-    add(sums, total[begin:end])
+            if len(total):
+                mine = total[d, panel * width : (panel + 1) * width]
+                copy(totals[panel - left, 0, : len(mine)], mine)
 
 
 def _turned(weights: Sequence[Any]) -> Any:
@@ -341,7 +388,7 @@ def product(x: Any, weights: Sequence[Any], start: Any = None) -> Any:
     packed = ready(weights)
     shared(
         lambda begin, end: fill(begin, end, x, packed, start, result),
-        dirs * -(-total // TOGETHER), result.size * size,
+        dirs * -(-total // PART), result.size * size,
     )  # fmt: skip
     return result
 
@@ -351,7 +398,7 @@ def outer_products(x: Any, y: Any, *, sums: bool = True) -> tuple[Any, Any]:
     those of y, [dirs, to], if they are wanted."""
     dirs, steps, size = x.shape
     result = room((dirs, y.shape[2], size), x.dtype)
-    total = np.zeros((dirs if sums else 0, y.shape[2]), y.dtype)
+    total = np.empty((dirs if sums else 0, y.shape[2]), y.dtype)
     shared(
         lambda begin, end: _fill_outer_products(begin, end, x, y, result, total),
         dirs * -(-y.shape[2] * y.itemsize // BYTES), result.size * steps,
