@@ -20,7 +20,7 @@ from seqkit.nn.compiled_layers import Way, back, of_weights, packed, there
 from seqkit.nn.compiled_loss import become_errors
 from seqkit.nn.machine_code import arrays, compiled, room
 from seqkit.nn.ragged import Ragged
-from seqkit.nn.rows import MOVE, add, copy
+from seqkit.nn.rows import MOVE, add, clear, clear_rows, copy
 from seqkit.nn.workers import shared
 
 
@@ -80,9 +80,13 @@ FEW = 32
 
 
 @compiled
-def _add_rows(begin: int, end: int, which: Any, rows: Any, pad_idx: int, table: Any) -> None:
-    """Adds parts of rows to those of a table, but to that of padding."""
+def _fill_table(begin: int, end: int, which: Any, rows: Any, pad_idx: int, table: Any) -> None:
+    """Fills parts of a table's rows by the sums of those that belong to them; that of padding is 0."""
     first, last = begin * COLUMNS, min(end * COLUMNS, table.shape[1])
+    if last - first == table.shape[1]:
+        clear(table.reshape(-1))
+    else:
+        clear_rows(table[:, first:last])
     for at in range(len(which)):
         word = which[at]
         if word != pad_idx and last - first < FEW:
@@ -109,9 +113,9 @@ def learn(
     factor, last = table.dtype.type(1 / scale), ragged.last.numpy()
     loss = _turn(way.states, last, head, head_bias, wanted, factor, outer, *of_head)
     recurrent, entering = back(mode, way, w_hh, outer, np.zeros_like(way.cells))
-    of_table = np.zeros(table.shape if table_learns else 0, table.dtype)
+    of_table = table[:0]
     if table_learns:
-        _add_to_table(which, tiles.product(entering, w_ih), pad_idx, of_table)
+        of_table = _table_gradient(which, tiles.product(entering, w_ih), pad_idx, len(table))
     kinds = of_weights(way, rows, recurrent, entering)
     return loss, [*map(torch.from_numpy, (of_table, *of_head, *chain.from_iterable(kinds)))]
 
@@ -126,15 +130,17 @@ def _looked_up(words: Any, ragged: Ragged, dirs: int, table: Any) -> tuple[Any, 
     return which, rows
 
 
-def _add_to_table(words: Any, rows: Any, pad_idx: int | None, table: Any) -> None:
-    """Adds rows [dirs, total, size] to those of a table that belong to their words [dirs, total], but to that of
-    padding."""
-    padding, size = -1 if pad_idx is None else pad_idx, table.shape[1]
+def _table_gradient(words: Any, rows: Any, pad_idx: int | None, vocab_size: int) -> Any:
+    """Gradient of vectors of words, [vocab_size, size], from those of rows [dirs, total, size] that were looked up by
+    words [dirs, total]; 0 for padding."""
+    padding, size = -1 if pad_idx is None else pad_idx, rows.shape[2]
+    table = room((vocab_size, size), rows.dtype)
     which, given = words.reshape(-1), rows.reshape(-1, size)
     shared(
-        lambda begin, end: _add_rows(begin, end, which, given, padding, table),
-        -(-size // COLUMNS), MOVE * rows.size,
+        lambda begin, end: _fill_table(begin, end, which, given, padding, table),
+        -(-size // COLUMNS), MOVE * (rows.size + table.size),
     )  # fmt: skip
+    return table
 
 
 def _side_by_side(parts: Sequence[Any]) -> Any:

@@ -1,12 +1,14 @@
 """What a step does with all weights of a network, in one call of machine code: the extra `compiled`.
 
-torch looks at each weight in turn, which in a small network takes ten times as long as what it computes.
+torch looks at each weight in turn, which in a small network takes ten times as long as what it computes; those of a
+large one are shared by threads, `TOGETHER` numbers at a time.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,9 +19,13 @@ from torch import Tensor
 from torch.optim import Adam
 
 from seqkit.nn.machine_code import compiled, inlined
+from seqkit.nn.workers import shared
 
 TOGETHER = 4096
-"""Squares that are added up before their sum is added to the others'."""
+"""Numbers of a tensor that are a part of the work, whose squares are added up before their sum is to the others'."""
+
+A_STEP = 100
+"""Multiplications that take as long as a number's step, roughly."""
 
 
 class CompiledAdam(Adam):
@@ -64,11 +70,14 @@ class CompiledAdam(Adam):
             grads = [weight.grad.contiguous() for weight in learning]
             states = [self.state[weight] or self._begin(weight) for weight in learning]
             kept = ([state[name] for state in states] for name in ("exp_avg", "exp_avg_sq", "step"))
-            places = _whole([_places(part) for part in (learning, grads, *kept)])
-            _adam(
-                places, _sizes(grads), group["lr"], *group["betas"], group["eps"],
-                group["weight_decay"], self.decoupled,
+            sizes = [grad.numel() for grad in grads]
+            given = (
+                _whole([_places(part) for part in (learning, grads, *kept)]), _whole(sizes),
+                group["lr"], *group["betas"], group["eps"], group["weight_decay"], self.decoupled,
             )  # fmt: skip
+            _count_step(given[0][4])
+            parts = sum(-(-size // TOGETHER) for size in sizes)
+            shared(partial(_adam, *given), parts, A_STEP * sum(sizes))
 
     def _begin(self, weight: Tensor) -> dict[str, Tensor]:
         means = {name: torch.zeros_like(weight) for name in ("exp_avg", "exp_avg_sq")}
@@ -85,15 +94,12 @@ def takes(tensors: Sequence[Tensor]) -> bool:
 
 def norm(tensors: Sequence[Tensor]) -> float:
     """The norm of all numbers of tensors that `takes`."""
-    return math.sqrt(_square_sum(_whole(_places(tensors)), _sizes(tensors)))
+    sizes = _whole([part.numel() for part in tensors])
+    return math.sqrt(_square_sum(_whole(_places(tensors)), sizes))
 
 
 def _places(tensors: Sequence[Tensor]) -> list[int]:
     return [part.data_ptr() for part in tensors]
-
-
-def _sizes(tensors: Sequence[Tensor]) -> Any:
-    return _whole([part.numel() for part in tensors])
 
 
 def _whole(numbers: Sequence[Any]) -> Any:
@@ -113,9 +119,9 @@ def _pointer(_: Any, place: Any) -> Any:
 
 
 @inlined
-def _numbers(place: int, size: int) -> Any:
-    """The float32 numbers from a place in memory on."""
-    return carray(_pointer(place), (size,))
+def _numbers(place: int, first: int, last: int) -> Any:
+    """The float32 numbers `first` to `last` - 1 from a place in memory on."""
+    return carray(_pointer(place + 4 * first), (last - first,))
 
 
 @compiled
@@ -123,7 +129,7 @@ def _square_sum(places: Any, sizes: Any) -> Any:
     """The sum of the squares of all numbers, float32 [size] at each of the places."""
     total = np.float64(0)
     for index in range(len(sizes)):
-        values = _numbers(places[index], sizes[index])
+        values = _numbers(places[index], 0, sizes[index])
         for first in range(0, len(values), TOGETHER):
             part, squares = values[first : first + TOGETHER], np.float32(0)
             for j in range(len(part)):
@@ -132,26 +138,47 @@ def _square_sum(places: Any, sizes: Any) -> Any:
     return total
 
 
+@inlined
+def _spans(begin: int, end: int, sizes: Any) -> Any:
+    """The numbers that some parts are, tensor by tensor: its index, the first and the last + 1."""
+    found, before = [], 0
+    for index in range(len(sizes)):
+        size = sizes[index]
+        count = -(-size // TOGETHER)
+        first, last = max(begin - before, 0), min(end - before, count)
+        if first < last:
+            found.append((index, first * TOGETHER, min(last * TOGETHER, size)))
+        before += count
+    return found
+
+
+@compiled
+def _count_step(places: Any) -> None:
+    """Adds 1 to the numbers at some places."""
+    for place in places:
+        _numbers(place, 0, 1)[0] += 1
+
+
 @compiled
 def _adam(
     places: Any, sizes: Any, lr: float, beta1: float, beta2: float, eps: float, decay: float,
-    decoupled: bool,
+    decoupled: bool, begin: int, end: int,
 ) -> None:  # fmt: skip
-    """A step of Adam; `places` [5, tensors] are those of weights, gradients, their means, those of their squares, and
-    of how many steps were made."""
+    """A step of Adam for some parts; `places` [5, tensors] are those of weights, gradients, their means, those of their
+    squares, and of how many steps there are with this one."""
     real = np.float32
     mean_share, square_share, tiny = real(1 - beta1), real(1 - beta2), real(eps)
     shrink = real(0 if decoupled else decay)
     left = real(1 - lr * decay if decoupled else 1)
-    for index in range(len(sizes)):
-        size = sizes[index]
-        weights, grads = _numbers(places[0, index], size), _numbers(places[1, index], size)
-        means, squares = _numbers(places[2, index], size), _numbers(places[3, index], size)
-        steps = _numbers(places[4, index], 1)
-        steps[0] += 1
-        rate = real(lr / (1 - beta1 ** np.float64(steps[0])))
-        root = real(1 / np.sqrt(1 - beta2 ** np.float64(steps[0])))
-        for j in range(size):
+    for index, first, last in _spans(begin, end, sizes):
+        weights = _numbers(places[0, index], first, last)
+        grads = _numbers(places[1, index], first, last)
+        means = _numbers(places[2, index], first, last)
+        squares = _numbers(places[3, index], first, last)
+        steps = np.float64(_numbers(places[4, index], 0, 1)[0])
+        rate = real(lr / (1 - beta1**steps))
+        root = real(1 / np.sqrt(1 - beta2**steps))
+        for j in range(last - first):
             grad = grads[j] + shrink * weights[j]
             means[j] += mean_share * (grad - means[j])
             squares[j] += square_share * (grad * grad - squares[j])

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Adam, AdamW, Optimizer
 
+from seqkit.nn import workers
 from seqkit.settings import TrainingConfig
 from seqkit.training.schedules import build_optimizer
 
@@ -79,6 +80,18 @@ def test_steps_are_those_of_torch(decoupled: bool) -> None:
     take_steps(others, theirs, 5)
     close(mine, others)
     assert ours.state[mine[1]]["step"] == 2 and ours.state[mine[0]]["step"] == 4
+
+
+def test_steps_are_the_same_with_any_number_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "ENOUGH", 0)
+    found = []
+    for threads in (1, 2, 5):
+        workers.set_workers(threads)
+        (weights, optimizer), _ = optimizers(decoupled=True)
+        take_steps(weights, optimizer, 5)
+        found.append(list(weights))
+    for other in found[1:]:
+        assert all(torch.equal(a, b) for a, b in zip(found[0], other, strict=True))
 
 
 @pytest.mark.parametrize("decoupled", [False, True])
