@@ -37,6 +37,10 @@ ROWS = (
     Row("keras-notebook", NOTEBOOK, "Keras on TensorFlow", "10",
         lambda setup: sentiment_rows.against("keras", setup, sentiment_rows.NOTEBOOK, sentiment_rows.NOTEBOOK_SHARE),
         "s an epoch", sentiment_rows.EPOCH, "accuracy"),
+    Row("keras-notebook-without", f"{NOTEBOOK}, without the extra `compiled`", "Keras on TensorFlow", "5",
+        lambda setup: sentiment_rows.against(
+            "keras", setup, sentiment_rows.NOTEBOOK, sentiment_rows.NOTEBOOK_SHARE, "--without-extra"),
+        "s an epoch", sentiment_rows.EPOCH, "accuracy"),
     Row("keras-notebook-torch", NOTEBOOK, "a plain loop over torch.nn", "-",
         lambda setup: sentiment_rows.against("torch", setup, sentiment_rows.NOTEBOOK, sentiment_rows.NOTEBOOK_SHARE),
         "s an epoch", sentiment_rows.EPOCH, "accuracy"),

@@ -28,10 +28,20 @@ NOTEBOOK_SHARE, BILSTM_SHARE, SCORED = 6_400, 3_200, 2_000
 """Reviews that are trained on and that are scored."""
 
 
-def against(peer: str, setup: Setup, settings: Settings, share: int) -> dict[str, Any]:
-    """Both trained on the same `share` of the reviews, in batches of as many, with the same vocabulary."""
-    parts = prepare(setup, settings, share)
-    ours = seqkit_training(setup, "sentiment", at(setup.work, settings), "dev_accuracy", share)
+def against(
+    peer: str, setup: Setup, settings: Settings, share: int, *options: str
+) -> dict[str, Any]:
+    """Both trained on the same `share` of the reviews, in batches of as many, with the same vocabulary.
+
+    Args:
+        peer: The other side.
+        setup: What the row is measured with.
+        settings: What is trained.
+        share: How many reviews.
+        options: Further options of sides/seqkit_training.py.
+    """
+    parts, ours_at = prepare(setup, settings, share), at(setup.work, settings)
+    ours = seqkit_training(setup, "sentiment", ours_at, "dev_accuracy", share, *options)
     times, known = race(ours, other(peer, setup, settings, parts), setup.repeats)
     return {"cases": {f"{share:,} reviews": times}, **known}
 

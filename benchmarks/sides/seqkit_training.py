@@ -26,17 +26,6 @@ from seqkit.training.update import Updater
 
 FOREVER = 10**6
 """Epochs: as many as are asked for."""
-OPTIMIZERS = [SGD, Adam, NAdam, AdamW]
-if has_numba():
-    from seqkit.training.compiled_update import CompiledAdam
-
-    OPTIMIZERS.append(CompiledAdam)
-PARTS = (
-    (Updater, "_learn"),
-    (Updater, "_clip"),
-    *((kind, "step") for kind in OPTIMIZERS if "step" in vars(kind)),
-)
-"""What a step is there for."""
 
 
 class Stopwatch:
@@ -108,6 +97,19 @@ def peak_memory() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
 
 
+def parts_of_steps() -> list[tuple[type, str]]:
+    """What a step is there for: owners and names of methods."""
+    optimizers = [SGD, Adam, NAdam, AdamW]
+    if has_numba():
+        from seqkit.training.compiled_update import CompiledAdam
+
+        optimizers.append(CompiledAdam)
+    for kind in optimizers:  # the first of a kind wraps its `step` in what torch does around it
+        kind([torch.zeros(1)], lr=1.0)
+    steps = ((kind, "step") for kind in optimizers if "step" in vars(kind))
+    return [(Updater, "_learn"), (Updater, "_clip"), *steps]
+
+
 def without_features(task: type) -> None:
     """Nothing is computed before training: a frozen backbone sees every picture in every epoch."""
     fit = task.fit
@@ -129,13 +131,14 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="the run folder")
     parser.add_argument("--quality", required=True, help="column of history.csv, such as dev_loss")
     parser.add_argument("--without-features", action="store_true", help="keep no picture features")
+    parser.add_argument("--without-extra", action="store_true", help="as if numba were not there")
     options = parser.parse_args()
     settings = json.loads(options.settings.read_text(encoding="utf-8"))
     training = {**settings["training"], "epochs": FOREVER, "patience": 0}
+    if options.without_extra:
+        sys.modules["numba"] = None  # type: ignore[assignment]
     inside = Stopwatch()
-    for kind in OPTIMIZERS:  # the first of a kind wraps its `step` in what torch does around it
-        kind([torch.zeros(1)], lr=1.0)
-    for owner, name in PARTS:
+    for owner, name in parts_of_steps():
         inside.watch(owner, name)
     if options.without_features:
         without_features(type(get_task(options.task)))
