@@ -24,7 +24,7 @@ BILSTM: Settings = {
 LAYERS = {"rnn_tanh": "SimpleRNN", "lstm": "LSTM"}
 EPOCH = 25_000
 """Reviews of an epoch, to which the time of a share is scaled."""
-NOTEBOOK_SHARE, BILSTM_SHARE, SCORED = 6_400, 3_200, 2_000
+NOTEBOOK_SHARE, BILSTM_SHARE, SCORED = EPOCH, 3_200, 2_000
 """Reviews that are trained on and that are scored."""
 
 

@@ -83,7 +83,7 @@ FEW = 32
 def _fill_table(begin: int, end: int, which: Any, rows: Any, pad_idx: int, table: Any) -> None:
     """Fills parts of a table's rows by the sums of those that belong to them; that of padding is 0."""
     first, last = begin * COLUMNS, min(end * COLUMNS, table.shape[1])
-    if last - first == table.shape[1]:
+    if last - first == table.shape[1]:  # in one loop, however narrow it is
         clear(table.reshape(-1))
     else:
         clear_rows(table[:, first:last])

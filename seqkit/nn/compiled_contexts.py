@@ -13,8 +13,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from seqkit.nn.machine_code import arrays, compiled, room
-from seqkit.nn.rows import clear_rows
-from seqkit.nn.tiles import BYTES, COPY, add_product, fill_panels
+from seqkit.nn.tiles import BYTES, COPY, fill_panels, fill_product
 from seqkit.nn.workers import shared
 
 
@@ -23,11 +22,10 @@ def _fill_products(begin: int, end: int, x: Any, y: Any, out: Any) -> None:
     """Fills out [batch, n, to] by x [batch, n, from] times y [batch, from, to]."""
     _, size, to = y.shape
     width = BYTES // y.itemsize
-    packed = np.zeros((1, -(-to // width), size, width), y.dtype)
+    packed, nothing = np.zeros((1, -(-to // width), size, width), y.dtype), np.zeros(to, y.dtype)
     for row in range(begin, end):
         fill_panels(0, size, (y[row],), packed)
-        clear_rows(out[row])
-        add_product(x[row], packed[0], out[row])
+        fill_product(x[row], packed[0], nothing, out[row])
 
 
 @compiled

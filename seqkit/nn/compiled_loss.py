@@ -79,16 +79,16 @@ def become_errors(scores: Any, target: int, smoothing: Any) -> Any:
 
 @compiled
 def fill_steps(
-    begin: int, end: int, together: int,
+    begin: int, end: int,
     features: Any, to_logits: Any, to_features: Any, bias: Any, targets: Any, smoothing: Any,
     errors: Any, losses: Any, grads: Any,
 ) -> None:  # fmt: skip
-    """Fills errors [steps, vocab_size], losses [steps] and gradients of features, `together` steps at a time.
+    """Fills errors [steps, vocab_size], losses [steps] and gradients of features. Parts are those of `tiles.blocks`.
 
     Weights come as `tiles.panels`: those of the products to logits, and those back to features.
     """
     nothing = np.zeros(grads.shape[1], grads.dtype)
-    for _, first, last in blocks(begin, end, 1, len(features), together):
+    for _, first, last in blocks(begin, end, 1, len(features), STEPS):
         mine = errors[first:last]
         fill_product(features[first:last], to_logits, bias, mine)
         for row in range(last - first):
@@ -111,7 +111,7 @@ def errors_of(
     errors, losses = room((1, steps, len(w)), x.dtype), np.empty(steps, x.dtype)
     grads = room(x.shape, x.dtype)
     (to_logits,), (to_features,) = panels([w.T]), panels([w])
-    given = (STEPS, x, to_logits, to_features, b, y, x.dtype.type(smoothing))
+    given = (x, to_logits, to_features, b, y, x.dtype.type(smoothing))
     shared(
         lambda begin, end: fill_steps(begin, end, *given, errors[0], losses, grads),
         -(-steps // tiles.PART), 3 * errors.size * x.shape[1],
