@@ -51,6 +51,9 @@ BYTES = 128 if many_registers() else 64
 
 _WHOLE = ir.IntType(64)
 
+SIDES = (_WHOLE(0), _WHOLE(BYTES // 2))
+"""Where the two vectors of a tile's row begin."""
+
 
 @intrinsic  # type: ignore[untyped-decorator]
 def fill_tiles(_: Any, x: Any, panel: Any, start: Any, out: Any) -> Any:
@@ -62,21 +65,14 @@ def fill_tiles(_: Any, x: Any, panel: Any, start: Any, out: Any) -> Any:
     """
 
     def emit(context: Any, builder: Any, signature: Any, given: Any) -> Any:
-        real = context.get_value_type(x.dtype)
-        width = context.get_abi_sizeof(real)
-        parts = [
-            arrayobj.make_array(kind)(context, builder, value)
-            for kind, value in zip(signature.args, given, strict=True)
-        ]
-        numbers, weights, begun, sums = (_Rows.of(builder, part, width) for part in parts)
-        size, rows = (cgutils.unpack_tuple(builder, part.shape)[0] for part in (parts[1], parts[3]))
-        vector = ir.VectorType(real, BYTES // 2 // width)
-        left = builder.srem(rows, _WHOLE(ROWS))
-        last = builder.sub(rows, left)
+        numbers, weights, begun, sums = _all_rows(context, builder, signature, given)
+        vector = _vector(context, x.dtype)
+        left = builder.srem(sums.count, _WHOLE(ROWS))
+        last = builder.sub(sums.count, left)
 
         def emit_tile(first: Any, count: int) -> None:
             mine = (part.from_row(first) for part in (numbers, begun, sums))
-            _emit_tile(builder, count, vector, size, weights, *mine)
+            _emit_tile(builder, count, vector, weights, *mine)
 
         with cgutils.for_range_slice(builder, _WHOLE(0), last, _WHOLE(ROWS), _WHOLE) as (first, _):
             emit_tile(first, ROWS)
@@ -93,16 +89,10 @@ def copy_panel(_: Any, given: Any, panel: Any) -> Any:
     """Copies the beginnings of rows, each whole in memory, to a panel [size, width]."""
 
     def emit(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        real = context.get_value_type(panel.dtype)
-        width = context.get_abi_sizeof(real)
-        parts = [
-            arrayobj.make_array(kind)(context, builder, value)
-            for kind, value in zip(signature.args, values, strict=True)
-        ]
-        source, target = (_Rows.of(builder, part, width) for part in parts)
-        vector = ir.VectorType(real, BYTES // 2 // width)
-        with cgutils.for_range(builder, cgutils.unpack_tuple(builder, parts[1].shape)[0]) as loop:
-            for side in (_WHOLE(0), _WHOLE(BYTES // 2)):
+        source, target = _all_rows(context, builder, signature, values)
+        vector = _vector(context, panel.dtype)
+        with cgutils.for_range(builder, target.count) as loop:
+            for side in SIDES:
                 target.write(loop.index, side, source.read(loop.index, side, vector))
         return context.get_dummy_value()
 
@@ -110,10 +100,11 @@ def copy_panel(_: Any, given: Any, panel: Any) -> Any:
 
 
 class _Rows(NamedTuple):
-    """Rows of numbers in memory, in what is written: the first one's address, and bytes from row to row, from number to
-    number, and of a number."""
+    """Rows of numbers in memory, in what is written: how many, the first one's address, and bytes from row to row, from
+    number to number, and of a number."""
 
     builder: Any
+    count: Any
     at: Any
     down: Any
     along: Any
@@ -122,9 +113,10 @@ class _Rows(NamedTuple):
     @classmethod
     def of(cls, builder: Any, array: Any, width: int) -> _Rows:
         """The rows of an array of two dimensions, or the only one again and again."""
+        count, *_ = cgutils.unpack_tuple(builder, array.shape)
         *down, along = cgutils.unpack_tuple(builder, array.strides)
         at = builder.ptrtoint(array.data, _WHOLE)
-        return cls(builder, at, down[0] if down else _WHOLE(0), along, width)
+        return cls(builder, count, at, down[0] if down else _WHOLE(0), along, width)
 
     def from_row(self, row: Any) -> _Rows:
         """The rows from one on."""
@@ -146,16 +138,30 @@ class _Rows(NamedTuple):
         self.builder.store(value, self.place(row, beyond, value.type)).align = self.width
 
 
+def _all_rows(context: Any, builder: Any, signature: Any, given: Any) -> list[_Rows]:
+    """The rows of each array that an intrinsic is given."""
+    arrays = [
+        arrayobj.make_array(kind)(context, builder, value)
+        for kind, value in zip(signature.args, given, strict=True)
+    ]
+    width = context.get_abi_sizeof(context.get_value_type(signature.args[0].dtype))
+    return [_Rows.of(builder, array, width) for array in arrays]
+
+
+def _vector(context: Any, kind: Any) -> Any:
+    """Half of a tile's row."""
+    real = context.get_value_type(kind)
+    return ir.VectorType(real, BYTES // 2 // context.get_abi_sizeof(real))
+
+
 def _emit_tile(
-    builder: Any, rows: int, vector: Any, size: Any,
-    panel: _Rows, x: _Rows, start: _Rows, out: _Rows,
-) -> None:  # fmt: skip
-    """Writes a tile: sums start, grow over the panel, and are written; a row of them is two vectors."""
-    sides = [_WHOLE(0), _WHOLE(BYTES // 2)]
-    places = [(_WHOLE(row), side) for row in range(rows) for side in sides]
+    builder: Any, rows: int, vector: Any, panel: _Rows, x: _Rows, start: _Rows, out: _Rows
+) -> None:
+    """Writes a tile: sums start, grow over the panel, and are written."""
+    places = [(_WHOLE(row), side) for row in range(rows) for side in SIDES]
 
     def with_products(step: Any, sums: Sequence[Any]) -> list[Any]:
-        weights = [panel.read(step, side, vector) for side in sides]
+        weights = [panel.read(step, side, vector) for side in SIDES]
         grown = []
         for row in range(rows):
             number = x.read(_WHOLE(row), builder.mul(step, x.along), vector.element)
@@ -165,7 +171,7 @@ def _emit_tile(
         return grown
 
     begun = [start.read(*place, vector) for place in places]
-    sums = _emit_loop(builder, size, begun, with_products)
+    sums = _emit_loop(builder, panel.count, begun, with_products)
     for value, place in zip(sums, places, strict=True):
         out.write(*place, value)
 
@@ -353,11 +359,8 @@ def _fill_outer_products(begin: int, end: int, x: Any, y: Any, result: Any, tota
             last = min(first + DEPTH, steps)
             columns, beside = x[d, first:last].T, ones[:, : last - first]
             for panel in range(left, right):
-                part, mine = y[d, first:last, panel * width :], packed[: last - first]
-                if part.shape[1] >= width:
-                    copy_panel(part, mine)
-                else:
-                    copy_rows(part, mine[:, : part.shape[1]])
+                mine = packed[: last - first]
+                _pack(y[d, first:last, panel * width :], mine)
                 add_panel(columns, mine, sums[panel - left])
                 add_panel(beside, mine, totals[panel - left])
         for panel in range(left, right):
@@ -366,8 +369,17 @@ def _fill_outer_products(begin: int, end: int, x: Any, y: Any, result: Any, tota
                 for column in range(size):
                     row[column] = sums[panel - left, column, place]
             if len(total):
-                mine = total[d, panel * width : (panel + 1) * width]
-                copy(totals[panel - left, 0, : len(mine)], mine)
+                whole = total[d, panel * width : (panel + 1) * width]
+                copy(totals[panel - left, 0, : len(whole)], whole)
+
+
+@compiled
+def _pack(rows: Any, panel: Any) -> None:
+    """Copies the first columns of rows to a panel, as many as there are."""
+    if rows.shape[1] >= panel.shape[1]:
+        copy_panel(rows, panel)
+    else:
+        copy_rows(rows, panel[:, : rows.shape[1]])
 
 
 def _turned(weights: Sequence[Any]) -> Any:
