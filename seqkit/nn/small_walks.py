@@ -81,11 +81,10 @@ def backward(trace: Trace, w_hh: Tensor, outer: Tensor, activation: Activation) 
     grads = torch.empty_like(trace.gates)
     for states, into_all, weight, found in _by_direction(trace.states, outer, w_hh, grads):
         activation.slope(states[trace.batch :], found)
-        *before, last = _cut(into_all, [trace.batch, *trace.ragged.sizes])
-        room, at = np.empty_like(into_all[: trace.batch]), last
-        for grad, into in zip(
-            reversed(_cut(found, trace.ragged.sizes)), reversed(before), strict=True
-        ):
+        steps = _cut(found, trace.ragged.sizes)
+        *before, at = _cut(into_all, [trace.batch, *trace.ragged.sizes])
+        room = np.empty_like(into_all[: trace.batch])
+        for grad, into in zip(reversed(steps), reversed(before), strict=True):
             np.multiply(grad, at, grad)
             active = into[: len(grad)]
             np.add(active, np.dot(grad, weight, room[: len(grad)]), active)
