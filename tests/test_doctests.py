@@ -12,7 +12,7 @@ import seqkit.tasks
 
 import seqkit
 
-MACHINE_CODE = ("seqkit.nn.compiled", "seqkit.nn.tiles")
+MACHINE_CODE = ("seqkit.nn.compiled", "seqkit.nn.tiles", "seqkit.nn.products")
 """How names of modules begin that need numba, which is not always installed."""
 
 

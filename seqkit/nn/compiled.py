@@ -8,8 +8,8 @@ Loops over a row stay short, on views of their own: then the compiler makes them
 
 Each walk does the parts `begin` to `end` - 1 of its work, a part being such rows in one direction; threads share them.
 Arrays are the trace's (`trace.Trace`), `entering` has those of `trace.Entering`; `places` is where each step's
-predecessor stands in the states, `w` the recurrent weight. Weights come as `tiles.panels`, and on the way there also in
-whole numbers (`compiled_whole.Words`).
+predecessor stands in the states, `w` the recurrent weight. Weights come as `products.panels`, and on the way there also
+in whole numbers (`compiled_whole.Words`).
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ import numpy as np
 
 from seqkit.nn.compiled_whole import add_weighted, fill_weighted
 from seqkit.nn.machine_code import compiled
+from seqkit.nn.products import add_product
 from seqkit.nn.rows import copy, copy_rows
-from seqkit.nn.tiles import add_product
 
 BLOCK = 16
 """Rows that go through time together."""

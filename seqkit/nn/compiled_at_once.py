@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from seqkit.nn import tiles
+from seqkit.nn import products
 from seqkit.nn.bptt import by_kind, entering_bias
 from seqkit.nn.compiled_layers import Way, back, of_weights, packed, there
 from seqkit.nn.compiled_loss import become_errors
@@ -115,7 +115,7 @@ def learn(
     recurrent, entering = back(mode, way, w_hh, outer, np.zeros_like(way.cells))
     of_table = table[:0]
     if table_learns:
-        of_table = _table_gradient(which, tiles.product(entering, w_ih), pad_idx, len(table))
+        of_table = _table_gradient(which, products.product(entering, w_ih), pad_idx, len(table))
     kinds = of_weights(way, rows, recurrent, entering)
     return loss, [*map(torch.from_numpy, (of_table, *of_head, *chain.from_iterable(kinds)))]
 

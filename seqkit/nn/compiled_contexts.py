@@ -13,7 +13,8 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from seqkit.nn.machine_code import arrays, compiled, room
-from seqkit.nn.tiles import BYTES, COPY, fill_panels, fill_product
+from seqkit.nn.products import COPY, fill_panels, fill_product
+from seqkit.nn.tiles import BYTES
 from seqkit.nn.workers import shared
 
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import linear
 
-from seqkit.nn import compiled, compiled_ragged, compiled_whole, tiles
+from seqkit.nn import compiled, compiled_ragged, compiled_whole, products
 from seqkit.nn.cells import State
 from seqkit.nn.machine_code import arrays, room
 from seqkit.nn.ragged import Ragged
@@ -56,7 +56,7 @@ class Way(NamedTuple):
 
 def packed(w_ih: Sequence[Any], w_hh: Sequence[Any]) -> Packed:
     """`weight_ih` and `weight_hh` of each direction as they are now."""
-    w_x, w = (tiles.panels([weight.T for weight in kind]) for kind in (w_ih, w_hh))
+    w_x, w = (products.panels([weight.T for weight in kind]) for kind in (w_ih, w_hh))
     return w_x, w
 
 
@@ -88,15 +88,15 @@ def back(mode: str, way: Way, w_hh: Sequence[Any], outer: Any, inner: Any) -> tu
         walk, given = compiled.gru_backward, (*traced, outer, grads, entering)
     else:
         walk, given = compiled.elman_backward, (way.states, outer, grads, mode == "RNN_RELU")
-    _take(walk, way, outer.shape[2], tiles.panels(w_hh), *given)
+    _take(walk, way, outer.shape[2], products.panels(w_hh), *given)
     return grads, entering
 
 
 def of_weights(way: Way, rows: Any, recurrent: Any, entering: Any) -> tuple[Any, ...]:
     """Gradients of `weight_ih`, `weight_hh`, `bias_ih` and `bias_hh`, each [dirs, ...]."""
     before, alike = way.ragged.before(torch.from_numpy(way.states)).numpy(), entering is recurrent
-    of_states, of_recurrent = tiles.outer_products(before, recurrent)
-    of_rows, of_entering = tiles.outer_products(rows, entering, sums=not alike)
+    of_states, of_recurrent = products.outer_products(before, recurrent)
+    of_rows, of_entering = products.outer_products(rows, entering, sums=not alike)
     return of_rows, of_states, of_recurrent.copy() if alike else of_entering, of_recurrent
 
 
@@ -124,7 +124,7 @@ def _kernel(mode: str, weights: Packed | None = None) -> Kernel:
         return found, found if entering is recurrent else torch.from_numpy(entering)
 
     def inputs(grads: Tensor, weights: Weights) -> Tensor:
-        return torch.from_numpy(tiles.product(arrays(grads)[0], arrays(*weights)))
+        return torch.from_numpy(products.product(arrays(grads)[0], arrays(*weights)))
 
     def weights_of(
         trace: Trace, inputs: Tensor, recurrent: Tensor, entering: Tensor

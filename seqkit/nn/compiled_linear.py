@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from seqkit.nn import tiles
+from seqkit.nn import products
 
 
 class Linear(torch.autograd.Function):
@@ -18,7 +18,7 @@ class Linear(torch.autograd.Function):
     def forward(ctx: Any, inputs: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         ctx.save_for_backward(inputs, weight)
         start = None if bias is None else _array(bias)
-        outputs = tiles.product(_array(inputs), [_array(weight)[0].T], start)
+        outputs = products.product(_array(inputs), [_array(weight)[0].T], start)
         return torch.from_numpy(outputs).view(*inputs.shape[:-1], len(weight))
 
     @staticmethod
@@ -28,9 +28,9 @@ class Linear(torch.autograd.Function):
         rows = _array(grad)
         to_inputs = to_weight = to_bias = None
         if ctx.needs_input_grad[0]:
-            to_inputs = torch.from_numpy(tiles.product(rows, _array(weight))).view(inputs.shape)
+            to_inputs = torch.from_numpy(products.product(rows, _array(weight))).view(inputs.shape)
         if any(ctx.needs_input_grad[1:]):
-            found = tiles.outer_products(_array(inputs), rows)
+            found = products.outer_products(_array(inputs), rows)
             to_weight, to_bias = (torch.from_numpy(part)[0] for part in found)
         return to_inputs, to_weight, to_bias if ctx.needs_input_grad[2] else None
 

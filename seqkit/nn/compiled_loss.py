@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from seqkit.nn import tiles
+from seqkit.nn import products
 from seqkit.nn.machine_code import arrays, compiled, inlined, room
-from seqkit.nn.tiles import blocks, fill_product, panels
+from seqkit.nn.products import blocks, fill_product, panels
 from seqkit.nn.workers import shared
 
 STEPS = 64
@@ -83,9 +83,9 @@ def fill_steps(
     features: Any, to_logits: Any, to_features: Any, bias: Any, targets: Any, smoothing: Any,
     errors: Any, losses: Any, grads: Any,
 ) -> None:  # fmt: skip
-    """Fills errors [steps, vocab_size], losses [steps] and gradients of features. Parts are those of `tiles.blocks`.
+    """Fills errors [steps, vocab_size], losses [steps] and gradients of features. Parts are those of `products.blocks`.
 
-    Weights come as `tiles.panels`: those of the products to logits, and those back to features.
+    Weights come as `products.panels`: those of the products to logits, and those back to features.
     """
     nothing = np.zeros(grads.shape[1], grads.dtype)
     for _, first, last in blocks(begin, end, 1, len(features), STEPS):
@@ -114,8 +114,8 @@ def errors_of(
     given = (x, to_logits, to_features, b, y, x.dtype.type(smoothing))
     shared(
         lambda begin, end: fill_steps(begin, end, *given, errors[0], losses, grads),
-        -(-steps // tiles.PART), 3 * errors.size * x.shape[1],
+        -(-steps // products.PART), 3 * errors.size * x.shape[1],
     )  # fmt: skip
-    of_weight, of_bias = tiles.outer_products(x[np.newaxis], errors)
+    of_weight, of_bias = products.outer_products(x[np.newaxis], errors)
     found = losses.sum(), grads, of_weight[0], of_bias[0]
     return tuple(map(torch.as_tensor, found))

@@ -15,10 +15,10 @@ from numba import types
 from numba.extending import overload
 from torch import Tensor
 
-from seqkit.nn import tiles
+from seqkit.nn import products
 from seqkit.nn.machine_code import OPTIONS, compiled, inlined
+from seqkit.nn.products import PART, add_panel, add_product, fill_product
 from seqkit.nn.rows import copy, fill_rows
-from seqkit.nn.tiles import PART, add_panel, add_product, fill_product
 from seqkit.nn.whole import LARGEST, rounded
 from seqkit.nn.workers import shared
 
@@ -51,7 +51,7 @@ def words(weights: Sequence[Tensor]) -> Words:
     numbers, units = zip(*(rounded(weight.detach().float()) for weight in weights), strict=True)
     missing = -weights[0].size(1) % BYTES_OF_A_WORD
     padded = [torch.nn.functional.pad(part, (0, missing)).numpy() for part in numbers]
-    panels = tiles.panels([part.view(np.int32).T for part in padded])
+    panels = products.panels([part.view(np.int32).T for part in padded])
     starts = [-ZERO * part.sum(dim=1, dtype=torch.int32) for part in numbers]
     return panels, torch.stack(units).squeeze(2).numpy(), torch.stack(starts).numpy()
 

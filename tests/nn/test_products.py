@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-tiles = pytest.importorskip("seqkit.nn.tiles", reason="the extra `compiled` is not installed")
+products = pytest.importorskip("seqkit.nn.products", reason="the extra `compiled` is not installed")
 
 SIZES = [
     (1, 1, 1),
@@ -29,21 +29,21 @@ def numbers(kind: str, *shape: int) -> np.ndarray:
 def test_products_are_those_of_numpy(kind: str, rows: int, size: int, to: int) -> None:
     x, w, y = numbers(kind, 2, rows, size), numbers(kind, 2, size, to), numbers(kind, 2, rows, to)
     near = {"rtol": 1e-4, "atol": 1e-4} if kind == "float32" else {"rtol": 1e-12, "atol": 1e-12}
-    np.testing.assert_allclose(tiles.product(x, w), x @ w, **near)
+    np.testing.assert_allclose(products.product(x, w), x @ w, **near)
     np.testing.assert_allclose(
-        tiles.product(x, w.transpose(0, 2, 1).copy().transpose(0, 2, 1)), x @ w, **near
+        products.product(x, w.transpose(0, 2, 1).copy().transpose(0, 2, 1)), x @ w, **near
     )
-    products, total = tiles.outer_products(x, y)
-    np.testing.assert_allclose(products, y.transpose(0, 2, 1) @ x, **near)
+    found, total = products.outer_products(x, y)
+    np.testing.assert_allclose(found, y.transpose(0, 2, 1) @ x, **near)
     np.testing.assert_allclose(total, y.sum(axis=1), **near)
     sums = y[0].copy()
-    tiles.add_product(x[0], tiles.panels(w)[0], sums)
+    products.add_product(x[0], products.panels(w)[0], sums)
     np.testing.assert_allclose(sums, y[0] + x[0] @ w[0], **near)
 
 
 def test_a_product_of_nothing_is_zero() -> None:
-    assert not tiles.product(numbers("float32", 1, 3, 0), numbers("float32", 1, 0, 5)).any()
-    assert tiles.product(numbers("float32", 1, 0, 4), numbers("float32", 1, 4, 5)).shape == (
+    assert not products.product(numbers("float32", 1, 3, 0), numbers("float32", 1, 0, 5)).any()
+    assert products.product(numbers("float32", 1, 0, 4), numbers("float32", 1, 4, 5)).shape == (
         1,
         0,
         5,
