@@ -71,11 +71,12 @@ class CompiledAdam(Adam):
             states = [self.state[weight] or self._begin(weight) for weight in learning]
             kept = ([state[name] for state in states] for name in ("exp_avg", "exp_avg_sq", "step"))
             sizes = [grad.numel() for grad in grads]
+            places = _whole([_places(part) for part in (learning, grads, *kept)])
             given = (
-                _whole([_places(part) for part in (learning, grads, *kept)]), _whole(sizes),
-                group["lr"], *group["betas"], group["eps"], group["weight_decay"], self.decoupled,
+                places, _whole(sizes), group["lr"], *group["betas"], group["eps"],
+                group["weight_decay"], self.decoupled,
             )  # fmt: skip
-            _count_step(given[0][4])
+            _count_step(places[4])
             parts = sum(-(-size // TOGETHER) for size in sizes)
             shared(partial(_adam, *given), parts, A_STEP * sum(sizes))
 
