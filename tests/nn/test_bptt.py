@@ -1,4 +1,4 @@
-"""Our own kernels against torch's packed ones, and when each is the one to run."""
+"""Our own kernels against torch's packed ones."""
 
 from __future__ import annotations
 
@@ -10,12 +10,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from seqkit.errors import ConfigError, UnknownNameError
 from seqkit.nn import Recurrent, kernels, small_walks
 from seqkit.nn.bptt import run_layer
 from seqkit.nn.cells import CELLS
 from seqkit.nn.ragged import Ragged, rectangle
-from seqkit.nn.running import kernel_for
 from seqkit.nn.walks import kernel_of
 
 LENGTHS = [3, 0, 5, 5, 1]
@@ -210,83 +208,6 @@ def test_padded_rows_start_from_any_state_and_bring_its_gradients(cell: str) -> 
     torch.testing.assert_close(found[0], found[1], rtol=1e-5, atol=1e-5)
 
 
-def test_the_kernel_is_what_is_fastest_for_the_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kernels, "FAST_LSTM", True)
-    monkeypatch.setattr(kernels, "has_numba", lambda: False)
-    layer, gru, inputs = Recurrent("lstm", 4, 6), Recurrent("gru", 4, 6), torch.randn(2, 10, 4)
-    zero, little, much = layer.zero_state(2, inputs), torch.tensor([10, 8]), torch.tensor([10, 3])
-    assert kernel_for(layer, inputs, little, zero) == "padded"
-    assert kernel_for(layer, inputs, much, zero) == "own"
-    assert kernel_for(layer, inputs, None, zero) == "torch"
-    assert kernel_for(layer, inputs, little, tuple(part + 1 for part in zero)) == "own"
-    learned = tuple(part.requires_grad_() for part in layer.zero_state(2, inputs))
-    assert kernel_for(layer, inputs, little, learned) == "own"
-    assert kernel_for(gru, inputs, little, zero[:1]) == "own"
-    assert kernel_for(layer, inputs.double(), little, zero) == "own"
-    assert kernel_for(layer, inputs.bfloat16(), little, zero) == "torch"
-    with torch.autocast("cpu", torch.bfloat16):
-        assert kernel_for(layer, inputs, None, zero) == "padded"
-        assert kernel_for(gru, inputs, None, zero[:1]) == "own"
-    with torch.no_grad():
-        assert kernel_for(layer, inputs, little, zero) == "padded"
-        assert kernel_for(layer, inputs, None, zero) == "padded"
-        assert kernel_for(layer, inputs, much, zero) == "padded"
-        assert kernel_for(layer, inputs, torch.tensor([10, 1]), zero) == "torch"
-        large = Recurrent("lstm", 4, 65)
-        assert kernel_for(large, inputs, much, large.zero_state(2, inputs)) == "torch"
-        assert kernel_for(gru, inputs, little, zero[:1]) == "torch"
-
-
-def test_small_layers_learn_by_machine_code_where_numba_is_installed(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(kernels, "has_numba", lambda: True)
-    inputs, lengths = torch.randn(2, 10, 4), torch.tensor([10, 3])
-    for cell in CELLS:
-        small, large = Recurrent(cell, 4, 512), Recurrent(cell, 4, 513)
-        assert kernel_for(small, inputs, lengths, small.zero_state(2, inputs)) == "compiled"
-        assert kernel_for(large, inputs, lengths, large.zero_state(2, inputs)) == "own"
-        with torch.no_grad():
-            state = small.zero_state(2, inputs)
-            assert kernel_for(small, inputs, lengths, state) == "torch"
-            many, state = inputs.repeat(8, 1, 1), small.zero_state(16, inputs)
-            monkeypatch.setattr(kernels, "has_started", lambda: False)
-            assert kernel_for(small, many, lengths.repeat(8), state) == "torch"
-            monkeypatch.setattr(kernels, "has_started", lambda: True)
-            assert kernel_for(small, many, lengths.repeat(8), state) == "compiled"
-            with torch.autocast("cpu", torch.bfloat16):
-                assert kernel_for(small, many, lengths.repeat(8), state) == "torch"
-                smaller = Recurrent(cell, 4, 256)
-                state = smaller.zero_state(16, inputs)
-                assert kernel_for(smaller, many, lengths.repeat(8), state) == "compiled"
-
-
-def test_machine_code_takes_an_lstm_with_or_without_padding(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(kernels, "FAST_LSTM", True)
-    monkeypatch.setattr(kernels, "has_numba", lambda: True)
-    layer, inputs = Recurrent("lstm", 4, 6), torch.randn(2, 10, 4)
-    zero = layer.zero_state(2, inputs)
-    assert kernel_for(layer, inputs, torch.tensor([10, 8]), zero) == "compiled"
-    assert kernel_for(layer, inputs, None, zero) == "compiled"
-    with torch.autocast("cpu", torch.bfloat16):
-        assert kernel_for(layer, inputs, None, zero) == "padded"
-
-
-def test_a_gpu_runs_padding_along_unless_most_of_it_is_padding() -> None:
-    inputs = torch.randn(2, 10, 4)
-    for lengths, kernel in (
-        (None, "torch"),
-        ([10, 2], "held"),
-        ([10, 0], "held"),
-        ([9, 0], "torch"),
-    ):
-        given = None if lengths is None else torch.tensor(lengths)
-        assert kernels._fastest_on_gpu(inputs, given) == kernel
-    assert kernels._fastest_on_gpu(inputs[:0], torch.tensor([], dtype=torch.int64)) == "torch"
-
-
 @needs_numba
 @every_cell
 def test_machine_code_gives_the_same_numbers_each_time_and_whatever_rows_stand_beside(
@@ -353,20 +274,6 @@ def test_machine_code_lets_go_of_what_it_was_given(cell: str) -> None:
     assert counts[0] == counts[1] == counts[2]
 
 
-@needs_numba
-def test_machine_code_is_for_cpus_and_numbers_that_numpy_has() -> None:
-    layer = Recurrent("gru", 4, 6, kernel="compiled").bfloat16()
-    inputs = torch.randn(2, 5, 4).bfloat16()
-    assert kernel_for(layer, inputs, None, layer.zero_state(2, inputs)) == "own"
-    assert layer(inputs)[0].dtype == torch.bfloat16
-
-
-def test_machine_code_without_numba_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kernels, "has_numba", lambda: False)
-    with pytest.raises(ConfigError, match=r"`compiled` needs numba, .* pip install numba"):
-        Recurrent("gru", 4, 6, kernel="compiled")
-
-
 def test_an_lstm_stays_exact_where_the_processor_cannot_learn_in_bfloat16(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -390,13 +297,3 @@ def test_mixed_precision_on_a_cpu_is_near_full_precision(cell: str) -> None:
     for found, wanted in zip(mixed, results(layer, lengths), strict=True):
         assert found.dtype == torch.float32
         assert (found - wanted).norm() < 0.03 * wanted.norm()
-
-
-def test_the_padded_kernel_is_for_lstms() -> None:
-    with pytest.raises(ConfigError, match="`padded` is for lstm; gru"):
-        Recurrent("gru", 4, 6, kernel="padded")
-
-
-def test_an_unknown_kernel_is_refused() -> None:
-    with pytest.raises(UnknownNameError, match="auto, compiled, held, own, padded, torch"):
-        Recurrent("gru", 4, 6, kernel="fast")
